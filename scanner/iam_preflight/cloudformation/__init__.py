@@ -1,0 +1,1 @@
+"""CloudFormation front end: templates, SAM and CDK output to resources."""

@@ -1,0 +1,186 @@
+"""Finds what there is to scan and reads it, never leaving the root.
+
+The scanned tree may be hostile: links that leave the root are not followed, loops end, and
+nothing is read twice.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from iam_preflight.errors import Problem, ProblemKind, UsageError
+from iam_preflight.source import SourceFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_FILE_BYTES = 64 * 1024 * 1024
+"""Larger files are named and not read."""
+
+SKIPPED_DIRECTORIES = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        ".terraform",
+        ".terragrunt-cache",
+        ".tox",
+        ".nox",
+        ".venv",
+        "venv",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        "__pycache__",
+        "node_modules",
+        "site-packages",
+    }
+)
+HARD_MARKERS = (".git", ".hg", ".iam-preflight.yaml")
+SOFT_MARKERS = ("LICENSE", "LICENSE.md", "LICENSE.txt", ".gitignore", ".github", "pyproject.toml")
+
+TERRAFORM_SUFFIXES = (".tf", ".tf.json", ".tofu", ".tofu.json")
+TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
+
+
+class Tree(Protocol):
+    """A tree of files by `/`-separated path relative to its top: a folder, or a git revision."""
+
+    def files(self, below: str) -> Iterator[str]:
+        """Every file below a folder, sorted; ignored folders left out."""
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file; raises OSError."""
+
+    def is_file(self, path: str) -> bool: ...
+
+    def is_directory(self, path: str) -> bool: ...
+
+    def names(self, directory: str) -> list[str]:
+        """The names in a folder, sorted; empty when there is no such folder."""
+
+
+class FolderTree:
+    """A folder on disk. What links out of it does not exist."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top.resolve()
+
+    def _inside(self, path: str) -> Path | None:
+        full = self.top / path
+        try:
+            resolved = full.resolve()
+        except (OSError, RuntimeError, ValueError):
+            return None
+        return resolved if resolved == self.top or self.top in resolved.parents else None
+
+    def files(self, below: str) -> Iterator[str]:
+        start = self.top / below
+        for folder, directories, names in os.walk(start, followlinks=False):
+            directories[:] = sorted(d for d in directories if d not in SKIPPED_DIRECTORIES)
+            relative = Path(folder).relative_to(self.top).as_posix()
+            for name in sorted(names):
+                yield name if relative == "." else f"{relative}/{name}"
+
+    def read(self, path: str) -> bytes:
+        inside = self._inside(path)
+        if inside is None:
+            raise PermissionError(f"{path} leads out of the scanned folder")
+        if inside.stat().st_size > MAX_FILE_BYTES:
+            raise OSError(f"larger than {MAX_FILE_BYTES // 2**20} MB")
+        return inside.read_bytes()
+
+    def is_file(self, path: str) -> bool:
+        inside = self._inside(path)
+        return inside is not None and inside.is_file()
+
+    def is_directory(self, path: str) -> bool:
+        inside = self._inside(path)
+        return inside is not None and inside.is_dir()
+
+    def names(self, directory: str) -> list[str]:
+        inside = self._inside(directory)
+        if inside is None or not inside.is_dir():
+            return []
+        return sorted(entry.name for entry in inside.iterdir())
+
+
+class Workspace:
+    """A tree, with each file read once and each failure to read noted once."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.problems: list[Problem] = []
+        self._sources: dict[str, SourceFile | None] = {}
+
+    def source(self, path: str) -> SourceFile | None:
+        """A file by its normalised path; None, with a problem noted, when it cannot be read."""
+        if path in self._sources:
+            return self._sources[path]
+        source: SourceFile | None = None
+        try:
+            source = SourceFile(path, self.tree.read(path))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+            self.problems.append(Problem(ProblemKind.UNREADABLE, f"cannot be read: {reason}", path))
+        self._sources[path] = source
+        return source
+
+    def beside(self, directory: str, path: str) -> str | None:
+        """A path as seen from a folder, normalised; None when it leaves the tree."""
+        if path.startswith("/") or "\\" in path or "\0" in path:
+            return None
+        joined = posixpath.normpath(posixpath.join(directory or ".", path))
+        return None if joined == ".." or joined.startswith("../") else joined
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The files of a scan, by what they may be."""
+
+    terraform: tuple[str, ...]
+    templates: tuple[str, ...]
+    """YAML and JSON files: templates, plans, or neither; decided by content."""
+
+
+def find_root(paths: Iterable[Path]) -> Path:
+    """The folder that a scan must not leave: the repository around the paths.
+
+    Without version control or settings file, the nearest folder that looks like the top of a
+    project; without that either, the paths' own common folder.
+    """
+    folders = [path if path.is_dir() else path.parent for path in (p.resolve() for p in paths)]
+    common = Path(os.path.commonpath(folders))
+    home = Path.home()
+    candidates = [
+        folder for folder in (common, *common.parents) if folder not in (home, home.parent)
+    ]
+    for markers in (HARD_MARKERS, SOFT_MARKERS):
+        for folder in candidates:
+            if folder.parent != folder and any((folder / marker).exists() for marker in markers):
+                return folder
+    return common
+
+
+def take_inventory(workspace: Workspace, top: Path, paths: Iterable[Path]) -> Inventory:
+    """What the given files and folders hold. A path that does not exist is a usage error."""
+    terraform: dict[str, None] = {}
+    templates: dict[str, None] = {}
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"no such file or folder: {path}")
+        relative = path.resolve().relative_to(top).as_posix()
+        found = workspace.tree.files(relative) if path.is_dir() else iter((relative,))
+        for name in found:
+            lower = name.lower()
+            if lower.endswith(TERRAFORM_SUFFIXES):
+                terraform[name] = None
+            elif lower.endswith(TEMPLATE_SUFFIXES):
+                templates[name] = None
+            elif not path.is_dir():
+                raise UsageError(f"{path}: not a Terraform, plan or CloudFormation file")
+    return Inventory(tuple(terraform), tuple(templates))

@@ -1,0 +1,1 @@
+"""The resource graph: who there is, what they hold, who can become whom."""

@@ -1,0 +1,291 @@
+"""JSON text to values, with a span under every key and leaf and with holes kept.
+
+Policies reach us as JSON inside something else: a heredoc, a template file, a concatenation, a
+YAML block. The text arrives as fragments (each knows where it was written) and holes; a hole
+stands for one character of the text while it is being read, so that a hole inside a string
+becomes text with a hole, and a hole in place of a value becomes that hole. A comma before a
+closing bracket is let pass: what stands before it is better judged than lost.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from iam_preflight.source import Span
+from iam_preflight.values import (
+    Fragment,
+    Json,
+    Known,
+    Listing,
+    Mapping,
+    Text,
+    Unknown,
+    Value,
+    join_parts,
+    parts_of,
+    show,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOLE = "\ue000"
+"""Stands for one hole while the text is read; from Unicode's private use area."""
+
+MAX_DEPTH = 200
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_PLAIN = re.compile(r'[^"\\\ue000\x00-\x1f]+')
+_SLOPPY = re.compile(r'[^"\\\ue000]+')
+_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+
+class JsonError(ValueError):
+    """The text is not JSON: what was wrong, and where in its source."""
+
+    def __init__(self, message: str, span: Span) -> None:
+        super().__init__(message)
+        self.message = message
+        self.span = span
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where characters of the flattened text come from: each piece begins at `starts[i]`."""
+
+    starts: tuple[int, ...]
+    pieces: tuple[Fragment | Unknown, ...]
+    whole: Span
+
+    def span(self, start: int, end: int) -> Span:
+        if not self.pieces:
+            return self.whole
+        first, last = self._offset(start, is_end=False), self._offset(max(end, start), is_end=True)
+        if first.source is not last.source or last.end < first.start:
+            return Span(first.source, first.start, first.end)
+        return Span(first.source, first.start, last.end)
+
+    def _offset(self, at: int, *, is_end: bool) -> Span:
+        index = max(bisect_right(self.starts, at - 1 if is_end and at else at) - 1, 0)
+        piece = self.pieces[index]
+        if isinstance(piece, Unknown):
+            return piece.span
+        inner = at - self.starts[index]
+        span = piece.span
+        if span.end - span.start == len(piece.text.encode("utf-8")):
+            byte = span.start + len(piece.text[:inner].encode("utf-8"))
+        elif _is_quoted(span, piece.text):
+            byte = span.start + 1 + len(piece.text[:inner].encode("utf-8"))
+        else:
+            return span
+        return Span(span.source, byte, byte)
+
+
+def _is_quoted(span: Span, text: str) -> bool:
+    raw = span.source.data[span.start : span.end]
+    return len(raw) == len(text.encode("utf-8")) + 2 and raw[:1] in b"\"'"
+
+
+def parse_json(text: Value) -> Value:
+    """The value that a string (known, or with holes) holds as JSON; raises `JsonError`."""
+    if isinstance(text, Json):
+        return text.value
+    parts = parts_of(text)
+    if parts is None:
+        raise JsonError("not a string", text.span)
+    return parse_parts(parts, text.span)
+
+
+def parse_parts(parts: Sequence[Fragment | Unknown], whole: Span) -> Value:
+    flat: list[str] = []
+    starts: list[int] = []
+    at = 0
+    for part in parts:
+        starts.append(at)
+        piece = part.text.replace(HOLE, "\ufffd") if isinstance(part, Fragment) else HOLE
+        flat.append(piece)
+        at += len(piece)
+    reader = _Reader("".join(flat), _Origin(tuple(starts), tuple(parts), whole))
+    return reader.document()
+
+
+class _Reader:
+    __slots__ = ("at", "depth", "holes", "origin", "text")
+
+    def __init__(self, text: str, origin: _Origin) -> None:
+        self.text = text
+        self.origin = origin
+        self.at = 0
+        self.depth = 0
+        self.holes = {
+            start: piece
+            for start, piece in zip(origin.starts, origin.pieces, strict=True)
+            if isinstance(piece, Unknown)
+        }
+
+    def document(self) -> Value:
+        self._space()
+        value = self._value()
+        self._space()
+        if self.at < len(self.text):
+            raise self._error("text after the end of the JSON value")
+        return value
+
+    def _error(self, message: str) -> JsonError:
+        end = min(self.at + 1, len(self.text))
+        return JsonError(message, self.origin.span(self.at, end))
+
+    def _space(self) -> None:
+        found = _SPACE.match(self.text, self.at)
+        if found:
+            self.at = found.end()
+
+    def _peek(self) -> str:
+        return self.text[self.at] if self.at < len(self.text) else ""
+
+    def _value(self) -> Value:
+        start = self.at
+        match self._peek():
+            case "{":
+                return self._object()
+            case "[":
+                return self._array()
+            case '"':
+                return self._string()
+            case "t" if self.text.startswith("true", start):
+                return self._word(True, 4)
+            case "f" if self.text.startswith("false", start):
+                return self._word(False, 5)
+            case "n" if self.text.startswith("null", start):
+                return self._word(None, 4)
+            case char if char == HOLE:
+                self.at += 1
+                hole = self.holes[start]
+                following = self._peek()
+                if following and following not in " \t\r\n,]}":
+                    raise self._error("text directly after an interpolated value")
+                return hole
+            case "":
+                raise self._error("the JSON text ends too early")
+            case _:
+                return self._number()
+
+    def _word(self, value: bool | None, length: int) -> Value:
+        start = self.at
+        self.at += length
+        return Known(value, self.origin.span(start, self.at))
+
+    def _number(self) -> Value:
+        found = _NUMBER.match(self.text, self.at)
+        if not found:
+            raise self._error(f"unexpected {self._peek()!r}")
+        start, self.at = self.at, found.end()
+        text = found.group()
+        number = int(text) if text.lstrip("-").isdigit() and len(text) < 400 else Decimal(text)
+        return Known(number, self.origin.span(start, self.at))
+
+    def _string(self) -> Known | Text | Unknown:
+        start = self.at
+        self.at += 1
+        parts: list[Fragment | Unknown] = []
+        while True:
+            found = _PLAIN.match(self.text, self.at) or _SLOPPY.match(self.text, self.at)
+            if found:
+                parts.append(Fragment(found.group(), self.origin.span(self.at, found.end())))
+                self.at = found.end()
+            char = self._peek()
+            if char == '"':
+                self.at += 1
+                break
+            if char == HOLE:
+                parts.append(self.holes[self.at])
+                self.at += 1
+            elif char == "\\":
+                parts.append(self._escape())
+            else:
+                raise self._error("a string is not closed")
+        span = self.origin.span(start, self.at)
+        joined = join_parts(parts, span)
+        if isinstance(joined, Known) and all(isinstance(part, Fragment) for part in parts):
+            return Known(joined.value, span, joined.fragments)
+        return joined
+
+    def _escape(self) -> Fragment:
+        start = self.at
+        code = self.text[start + 1 : start + 2]
+        if code == "u":
+            digits = self.text[start + 2 : start + 6]
+            try:
+                char = chr(int(digits, 16))
+            except ValueError:
+                raise self._error("a \\u escape needs four hexadecimal digits") from None
+            self.at += 6
+            low = re.match(r"\\u([dD][c-fC-F][0-9a-fA-F]{2})", self.text[self.at : self.at + 6])
+            if "\ud800" <= char < "\udc00" and low:
+                self.at += 6
+                char = chr(0x10000 + ((ord(char) - 0xD800) << 10) + int(low[1], 16) - 0xDC00)
+            elif "\ud800" <= char < "\ue000":
+                char = "\ufffd"
+        elif code in _ESCAPES:
+            char = _ESCAPES[code]
+            self.at += 2
+        else:
+            raise self._error("an unknown escape in a string")
+        return Fragment(char, self.origin.span(start, self.at))
+
+    def _enter(self) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise self._error("nested too deeply")
+
+    def _array(self) -> Listing:
+        start = self.at
+        self._enter()
+        self.at += 1
+        items: list[Value] = []
+        self._space()
+        while self._peek() != "]":
+            items.append(self._value())
+            self._space()
+            if self._peek() == ",":
+                self.at += 1
+                self._space()
+            elif self._peek() != "]":
+                raise self._error("expected a comma or a closing bracket")
+        self.at += 1
+        self.depth -= 1
+        return Listing(tuple(items), self.origin.span(start, self.at))
+
+    def _object(self) -> Mapping:
+        start = self.at
+        self._enter()
+        self.at += 1
+        entries: dict[str, Value] = {}
+        key_spans: dict[str, Span] = {}
+        self._space()
+        while self._peek() != "}":
+            if self._peek() != '"':
+                raise self._error("expected a key in double quotes")
+            key = self._string()
+            self._space()
+            if self._peek() != ":":
+                raise self._error("expected a colon after a key")
+            self.at += 1
+            self._space()
+            value = self._value()
+            entries[show(key)] = value
+            key_spans[show(key)] = key.span
+            self._space()
+            if self._peek() == ",":
+                self.at += 1
+                self._space()
+            elif self._peek() != "}":
+                raise self._error("expected a comma or a closing brace")
+        self.at += 1
+        self.depth -= 1
+        return Mapping(entries, self.origin.span(start, self.at), key_spans)

@@ -1,0 +1,1 @@
+"""The policy engine: documents, matching, effective permissions, difference."""

@@ -1,0 +1,192 @@
+"""A policy document as IAM understands it: statements of patterns, each with its place.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+
+Case is kept for people; matching ignores it where AWS does. A pattern may have holes, and an
+element may be there only under assumptions; neither ever removes a statement.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from iam_preflight.values import Fragment, Unknown, parts_of
+
+if TYPE_CHECKING:
+    from iam_preflight.source import Span
+    from iam_preflight.values import Assumptions, Reference, Value
+
+
+class DocumentUse(Enum):
+    """What a document is for, which decides how it is judged."""
+
+    IDENTITY = "identity"
+    TRUST = "trust"
+    RESOURCE = "resource"
+    BOUNDARY = "boundary"
+    SCP = "scp"
+    RCP = "rcp"
+    SESSION = "session"
+    ENDPOINT = "endpoint"
+    UNATTACHED = "unattached"
+
+
+class Effect(Enum):
+    ALLOW = "Allow"
+    DENY = "Deny"
+
+
+class Resolution(Enum):
+    """How much of a document could be worked out."""
+
+    FULL = "full"
+    PARTLY = "partly"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Text to be matched: known parts and holes, in which `*` and `?` may be wildcards."""
+
+    parts: tuple[str | Unknown, ...]
+    span: Span
+    assumptions: Assumptions = ()
+    reference: Reference | None = None
+
+    @property
+    def holes(self) -> tuple[Unknown, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Unknown))
+
+    @property
+    def is_known(self) -> bool:
+        return not any(isinstance(part, Unknown) for part in self.parts)
+
+    @property
+    def text(self) -> str:
+        """For people and fingerprints, each hole as `«why»`."""
+        return "".join(part if isinstance(part, str) else f"«{part.label}»" for part in self.parts)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def pattern_from(value: Value, assumptions: Assumptions = ()) -> Pattern | None:
+    """A string value as a pattern; None when it is not a string."""
+    pieces = parts_of(value)
+    if pieces is None:
+        return None
+    parts: list[str | Unknown] = []
+    for piece in pieces:
+        if isinstance(piece, Unknown):
+            parts.append(piece)
+        elif parts and isinstance(parts[-1], str):
+            parts[-1] += piece.text
+        elif isinstance(piece, Fragment):
+            parts.append(piece.text)
+    reference = getattr(value, "reference", None)
+    return Pattern(tuple(parts), value.span, assumptions, reference)
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalPattern:
+    """One principal of a statement: its type (`AWS`, `Service`, `Federated`, `CanonicalUser`).
+
+    `"Principal": "*"` is the type `*`.
+    """
+
+    kind: str
+    pattern: Pattern
+
+    @property
+    def span(self) -> Span:
+        return self.pattern.span
+
+    def __str__(self) -> str:
+        return self.pattern.text
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionOperator:
+    """`ForAnyValue:StringNotLikeIfExists`, taken apart."""
+
+    name: str
+    """As written."""
+    base: str
+    """Lower case, without quantifier, `IfExists` and `Not`: `stringlike`."""
+    quantifier: str = ""
+    """`forallvalues`, `foranyvalue` or empty."""
+    is_negated: bool = False
+    is_if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One operator and key with its values: true when any value matches (none, if negated)."""
+
+    operator: ConditionOperator
+    key: Pattern
+    values: tuple[Pattern, ...]
+    span: Span
+    """The key and its values."""
+    assumptions: Assumptions = ()
+
+    @property
+    def key_name(self) -> str:
+        """The key in lower case, as AWS compares it."""
+        return self.key.text.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    effect: Effect
+    actions: tuple[Pattern, ...]
+    resources: tuple[Pattern, ...]
+    principals: tuple[PrincipalPattern, ...]
+    conditions: tuple[Condition, ...]
+    span: Span
+    index: int
+    sid: str | None = None
+    is_not_action: bool = False
+    is_not_resource: bool = False
+    is_not_principal: bool = False
+    has_resource: bool = True
+    has_principal: bool = False
+    is_effect_known: bool = True
+    assumptions: Assumptions = ()
+    key_spans: dict[str, Span] = field(default_factory=dict, compare=False, hash=False)
+    """Places of the element names as written (`Action`, `NotResource`, …)."""
+
+    @property
+    def is_allow(self) -> bool:
+        return self.effect is Effect.ALLOW
+
+    def span_of(self, element: str) -> Span:
+        """The place of an element's name; the statement where it is not written."""
+        return self.key_spans.get(element, self.span)
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarProblem:
+    """Something AWS would refuse or ignore, and where."""
+
+    message: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    statements: tuple[Statement, ...]
+    span: Span
+    version: str = "2008-10-17"
+    resolution: Resolution = Resolution.FULL
+    holes: tuple[Unknown, ...] = ()
+    problems: tuple[GrammarProblem, ...] = ()
+    value: Value | None = field(default=None, compare=False, hash=False)
+    """The document as it was evaluated, for reports."""
+
+    @property
+    def has_policy_variables(self) -> bool:
+        """`${aws:username}` is a variable only in version 2012-10-17."""
+        return self.version == "2012-10-17"

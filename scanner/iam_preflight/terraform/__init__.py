@@ -1,0 +1,1 @@
+"""Terraform front end: HCL and plan JSON to resources."""
