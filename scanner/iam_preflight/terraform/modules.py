@@ -418,6 +418,7 @@ class ModuleInstance:
         scope = Scope(self, repetition.names) if repetition.names else self.scope
         compute = data_attribute if is_data else computed_attribute
         entries = BlockEntries(
+            address,
             body_entries(block.body, scope),
             lambda name, span: compute(address, resource_type, entries, provider, name, span),
         )

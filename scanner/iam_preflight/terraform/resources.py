@@ -53,21 +53,24 @@ def _facts() -> dict[str, Any]:
 class BlockEntries(LazyEntries):
     """The entries of a resource or data block, and the attributes that AWS will fill in."""
 
-    __slots__ = ("_computed",)
+    __slots__ = ("_address", "_computed")
 
     def __init__(
         self,
+        address: str,
         pending: dict[str, Callable[[], Value]],
         computed: Callable[[str, Span], Value],
     ) -> None:
         super().__init__(pending)
+        self._address = address
         self._computed = computed
 
     def attribute(self, name: str, span: Span) -> Value:
+        """What a reference to the attribute gives; it remembers which attribute it was."""
         if name in self:
             value = self[name]
             if not is_null(value):
-                return value
+                return with_reference(value, Reference(self._address, name))
         return self._computed(name, span)
 
 
