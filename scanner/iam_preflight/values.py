@@ -61,6 +61,8 @@ class Reference:
 
     address: str
     attribute: str
+    deployment: str = ""
+    """The path of the root or stack it is in, where that is not the reader's own."""
 
     def __str__(self) -> str:
         return f"{self.address}.{self.attribute}" if self.attribute else self.address
