@@ -1,0 +1,611 @@
+"""Resources to the graph: who there is, which documents they hold, what runs as whom.
+
+Things are joined by reference first (`aws_iam_role.ci.name` says which role it is) and by name
+or ARN second, within one deployment before across several.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from iam_preflight.graph.accounts import account_book
+from iam_preflight.graph.environments import Environments
+from iam_preflight.graph.model import (
+    Attachment,
+    Boundary,
+    Graph,
+    Membership,
+    Origin,
+    Policy,
+    Principal,
+    PrincipalKind,
+    Workload,
+)
+from iam_preflight.graph.tags import tags_of
+from iam_preflight.knowledge.resource_types import resource_types
+from iam_preflight.policy.document import DocumentUse, Pattern, pattern_from
+from iam_preflight.policy.match import as_glob
+from iam_preflight.policy.read import read_policy
+from iam_preflight.resources import Framework
+from iam_preflight.values import (
+    Json,
+    Known,
+    Mapping,
+    Reason,
+    Reference,
+    Text,
+    Unknown,
+    Value,
+    blocks_of,
+    is_null,
+    items_of,
+    show,
+    text_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iam_preflight.policy.document import Document
+    from iam_preflight.resources import Resource
+    from iam_preflight.settings import Settings
+    from iam_preflight.source import Span
+    from iam_preflight.values import Assumptions
+
+_KINDS = {
+    "aws_iam_role": PrincipalKind.ROLE,
+    "aws_iam_user": PrincipalKind.USER,
+    "aws_iam_group": PrincipalKind.GROUP,
+    "aws_ssoadmin_permission_set": PrincipalKind.PERMISSION_SET,
+}
+_ARN_KIND = {
+    PrincipalKind.ROLE: "role",
+    PrincipalKind.USER: "user",
+    PrincipalKind.GROUP: "group",
+    PrincipalKind.PERMISSION_SET: "permissionSet",
+}
+_AWS_MANAGED = re.compile(r"arn:[^:]*:iam::aws:policy/(.+)")
+_LAST_NAME = re.compile(r"[^/:]+$")
+
+
+def build_graph(resources: Iterable[Resource], settings: Settings) -> Graph:
+    """The graph of a scan. Resources keep the order of the scan."""
+    listed = tuple(resources)
+    builder = _Builder(listed, settings)
+    builder.add_principals()
+    builder.add_policies()
+    builder.add_instance_profiles()
+    for resource in listed:
+        builder.join(resource)
+    builder.add_boundaries()
+    builder.add_workloads()
+    builder.judge_uses()
+    return Graph(
+        settings=settings,
+        resources=listed,
+        principals=tuple(builder.principals),
+        policies=tuple(builder.policies),
+        managed=tuple(builder.managed.values()),
+        workloads=tuple(builder.workloads),
+        accounts=builder.accounts,
+    )
+
+
+@dataclass(slots=True)
+class _Index:
+    """Finds what a value refers to: by address, else by name."""
+
+    by_address: dict[tuple[str, str], object] = field(default_factory=dict)
+    by_name: dict[tuple[object, str], list[tuple[str, object]]] = field(default_factory=dict)
+
+    def add(self, resource: Resource, kind: object, name: str, node: object) -> None:
+        deployment = resource.deployment.path
+        self.by_address.setdefault((deployment, resource.address), node)
+        if name:
+            self.by_name.setdefault((kind, name), []).append((deployment, node))
+
+    def at(self, reference: Reference, deployment: str) -> object | None:
+        return self.by_address.get((reference.deployment or deployment, reference.address))
+
+    def named(self, kind: object, name: str, deployment: str) -> object | None:
+        found = self.by_name.get((kind, name), [])
+        here = [node for path, node in found if path == deployment]
+        if here:
+            return here[0]
+        return found[0][1] if len(found) == 1 else None
+
+
+class _Builder:
+    def __init__(self, resources: tuple[Resource, ...], settings: Settings) -> None:
+        self.resources = resources
+        self.accounts = account_book(resources, settings)
+        self.environments = Environments(settings)
+        self.types = resource_types()
+        self.principals: list[Principal] = []
+        self.policies: list[Policy] = []
+        self.managed: dict[str, Policy] = {}
+        self.workloads: list[Workload] = []
+        self.index = _Index()
+        self.instance_profiles = _Index()
+        self._documents: dict[int, tuple[Value, Document]] = {}
+        self._texts: dict[int, list[Policy]] = {}
+
+    # ---- nodes
+
+    def add_principals(self) -> None:
+        for resource in self.resources:
+            kind = _KINDS.get(resource.type)
+            if kind is None or resource.is_data:
+                continue
+            name = self._name(resource)
+            accounts = resource.provider.account_ids
+            account = accounts[0] if len(accounts) == 1 else None
+            tags = tags_of(resource)
+            environment = self.environments.of_resource(resource, tags, account, name.text)
+            path = resource.text("path") or "/"
+            principal = Principal(
+                kind=kind,
+                resource=resource,
+                name=name,
+                path=path,
+                arn=_arn(resource, kind, name, path, account),
+                tags=tags,
+                account=account,
+                environment=environment,
+            )
+            self.principals.append(principal)
+            self.index.add(resource, kind, name.text, principal)
+
+    def _name(self, resource: Resource) -> Pattern:
+        value = resource.get("name")
+        pattern = pattern_from(value) if value is not None else None
+        if pattern is not None:
+            return pattern
+        prefix = resource.get("name_prefix")
+        reference = Reference(resource.address, "name", resource.deployment.path)
+        hole = Unknown(Reason.COMPUTED, f"{resource.address}.name", resource.header, reference)
+        start = pattern_from(prefix) if prefix is not None else None
+        parts = (*start.parts, hole) if start is not None else (hole,)
+        return Pattern(parts, resource.header)
+
+    def add_policies(self) -> None:
+        for resource in self.resources:
+            for attribute, use in self.types.policy.get(resource.type, {}).items():
+                if attribute == "inline_policy" and resource.type == "aws_iam_role":
+                    self._inline_blocks(resource)
+                    continue
+                value = resource.get(attribute)
+                if value is None and attribute not in ("policy", "assume_role_policy"):
+                    value = _nested(resource, attribute)
+                if value is not None and not resource.is_data:
+                    self._policy(resource, attribute, value, self._use(resource, use))
+        for resource in self.resources:
+            if resource.is_data and resource.type == "aws_iam_policy_document":
+                self._source_document(resource)
+
+    def _use(self, resource: Resource, use: str) -> DocumentUse:
+        if use != "organization":
+            return DocumentUse(use)
+        match resource.text("type"):
+            case None | "SERVICE_CONTROL_POLICY":
+                return DocumentUse.SCP
+            case "RESOURCE_CONTROL_POLICY":
+                return DocumentUse.RCP
+            case _:
+                return DocumentUse.UNATTACHED
+
+    def _policy(
+        self, resource: Resource, attribute: str, value: Value, use: DocumentUse, name: str = ""
+    ) -> Policy:
+        origin = Origin.CUSTOMER_MANAGED if resource.type == "aws_iam_policy" else Origin.INLINE
+        policy = Policy(
+            document=self._document(value),
+            use=use,
+            resource=resource,
+            attribute=attribute,
+            origin=origin,
+            name=name or resource.text("name") or resource.name,
+        )
+        self.policies.append(policy)
+        self._texts.setdefault(id(resource), []).append(policy)
+        if origin is Origin.CUSTOMER_MANAGED:
+            pattern = self._name(resource)
+            self.index.add(resource, Origin.CUSTOMER_MANAGED, pattern.text, policy)
+            path = resource.text("path") or "/"
+            policy.arn = _arn_pattern(resource, "policy", path, pattern, None)
+        return policy
+
+    def _document(self, value: Value) -> Document:
+        """The parsed document of a value; the same value is parsed once."""
+        held = self._documents.get(id(value))
+        if held is None:
+            # the value is kept, so that its id stays its own
+            held = self._documents[id(value)] = (value, read_policy(value))
+        return held[1]
+
+    def _inline_blocks(self, resource: Resource) -> None:
+        principal = self.index.by_address.get((resource.deployment.path, resource.address))
+        for given, block in blocks_of(resource.get("inline_policy")):
+            value = block.get("policy")
+            if value is None or is_null(value) or not isinstance(principal, Principal):
+                continue
+            name = text_of(block.get("name")) or ""
+            policy = self._policy(resource, "inline_policy", value, DocumentUse.IDENTITY, name)
+            _attach(principal, policy, block.span, given)
+
+    def _source_document(self, resource: Resource) -> None:
+        """A policy document block; judged by itself only when no consumer shows it."""
+        look_up = getattr(resource.attributes.entries, "attribute", None)
+        value = look_up("json", resource.header) if look_up is not None else None
+        if not isinstance(value, Json):
+            return
+        document = self._document(value.value)
+        use = DocumentUse.IDENTITY
+        if any(statement.has_principal for statement in document.statements):
+            is_trust = all(
+                pattern.text.lower().startswith("sts:")
+                for statement in document.statements
+                for pattern in statement.actions
+            )
+            use = DocumentUse.TRUST if is_trust else DocumentUse.RESOURCE
+        self.policies.append(
+            Policy(
+                document=document,
+                use=use,
+                resource=resource,
+                attribute="json",
+                origin=Origin.INLINE,
+                name=resource.name,
+                is_source_only=True,
+            )
+        )
+
+    def add_instance_profiles(self) -> None:
+        for resource in self.resources:
+            if resource.type == "aws_iam_instance_profile" and not resource.is_data:
+                name = self._name(resource)
+                self.instance_profiles.add(resource, "profile", name.text, resource)
+
+    # ---- finding what a value refers to
+
+    def principals_of(
+        self, value: Value | None, kind: PrincipalKind, resource: Resource
+    ) -> Iterator[tuple[Assumptions, Principal, Span]]:
+        """The principals of one kind that a value (or list) names, by reference, name or ARN."""
+        for given, item in items_of(value):
+            found = self._find(item, kind, resource)
+            if isinstance(found, Principal) and found.kind is kind:
+                yield given, found, item.span
+
+    def _find(self, item: Value, kind: object, resource: Resource) -> object | None:
+        deployment = resource.deployment.path
+        reference = getattr(item, "reference", None)
+        if isinstance(reference, Reference):
+            node = self.index.at(reference, deployment)
+            if node is not None:
+                return node
+        name = show(item)
+        if name.startswith("arn:"):
+            last = _LAST_NAME.search(name)
+            name = last.group() if last else name
+        return self.index.named(kind, name, deployment)
+
+    def policies_of(
+        self, value: Value | None, resource: Resource
+    ) -> Iterator[tuple[Assumptions, Policy | Unknown, Span]]:
+        """The managed policies that a value (or list) of ARNs names; a hole where unknown."""
+        for given, item in items_of(value):
+            found = self._find(item, Origin.CUSTOMER_MANAGED, resource)
+            if isinstance(found, Policy):
+                yield given, found, item.span
+                continue
+            pattern = pattern_from(item, given)
+            text = as_glob(pattern, "") if pattern is not None else ""
+            match = _AWS_MANAGED.fullmatch(text)
+            if match:
+                yield given, self._aws_managed(match[1], resource, item.span), item.span
+            elif isinstance(item, Unknown):
+                yield given, item, item.span
+            elif pattern is not None:
+                label = pattern.text
+                yield given, Unknown(Reason.MISSING, label, item.span), item.span
+
+    def _aws_managed(self, name: str, resource: Resource, place: Span) -> Policy:
+        policy = self.managed.get(name)
+        if policy is None:
+            from iam_preflight.knowledge.managed import managed_policy
+
+            document = managed_policy(name)
+            if document is None:
+                hole = Unknown(Reason.MISSING, f"AWS-managed policy {name}", place)
+                document = read_policy(hole)
+            policy = Policy(document, DocumentUse.IDENTITY, resource, "", Origin.AWS_MANAGED, name)
+            self.managed[name] = policy
+        return policy
+
+    # ---- edges
+
+    def join(self, resource: Resource) -> None:
+        """What one resource ties together: attachments, memberships, trust."""
+        if resource.is_data:
+            return
+        get = resource.get
+        match resource.type:
+            case "aws_iam_role":
+                self._hold(resource, PrincipalKind.ROLE, resource, get("managed_policy_arns"))
+                self._trust(resource)
+            case "aws_iam_role_policy":
+                self._hold_own(resource, PrincipalKind.ROLE, "role")
+            case "aws_iam_user_policy":
+                self._hold_own(resource, PrincipalKind.USER, "user")
+            case "aws_iam_group_policy":
+                self._hold_own(resource, PrincipalKind.GROUP, "group")
+            case "aws_ssoadmin_permission_set_inline_policy":
+                self._hold_own(resource, PrincipalKind.PERMISSION_SET, "permission_set_arn")
+            case "aws_iam_role_policy_attachment":
+                self._attach_to(resource, PrincipalKind.ROLE, "role", get("policy_arn"))
+            case "aws_iam_user_policy_attachment":
+                self._attach_to(resource, PrincipalKind.USER, "user", get("policy_arn"))
+            case "aws_iam_group_policy_attachment":
+                self._attach_to(resource, PrincipalKind.GROUP, "group", get("policy_arn"))
+            case "aws_iam_policy_attachment":
+                self._attach_to(resource, PrincipalKind.ROLE, "roles", get("policy_arn"))
+                self._attach_to(resource, PrincipalKind.USER, "users", get("policy_arn"))
+                self._attach_to(resource, PrincipalKind.GROUP, "groups", get("policy_arn"))
+            case "aws_iam_role_policy_attachments_exclusive":
+                self._attach_to(resource, PrincipalKind.ROLE, "role_name", get("policy_arns"))
+            case "aws_iam_user_policy_attachments_exclusive":
+                self._attach_to(resource, PrincipalKind.USER, "user_name", get("policy_arns"))
+            case "aws_iam_group_policy_attachments_exclusive":
+                self._attach_to(resource, PrincipalKind.GROUP, "group_name", get("policy_arns"))
+            case "aws_ssoadmin_managed_policy_attachment":
+                self._attach_to(
+                    resource,
+                    PrincipalKind.PERMISSION_SET,
+                    "permission_set_arn",
+                    get("managed_policy_arn"),
+                )
+            case "aws_ssoadmin_managed_policy_attachments_exclusive":
+                self._attach_to(
+                    resource,
+                    PrincipalKind.PERMISSION_SET,
+                    "permission_set_arn",
+                    get("managed_policy_arns"),
+                )
+            case (
+                "aws_ssoadmin_customer_managed_policy_attachment"
+                | "aws_ssoadmin_customer_managed_policy_attachments_exclusive"
+            ):
+                self._attach_customer_managed(resource)
+            case "aws_iam_group_membership":
+                self._members(resource, get("group"), get("users"))
+            case "aws_iam_user_group_membership":
+                self._members(resource, get("groups"), get("user"))
+
+    def _hold(
+        self, resource: Resource, kind: PrincipalKind, owner: Resource, arns: Value | None
+    ) -> None:
+        principal = self.index.by_address.get((owner.deployment.path, owner.address))
+        if isinstance(principal, Principal) and principal.kind is kind:
+            self._attach_all(principal, arns, resource)
+
+    def _attach_all(self, principal: Principal, arns: Value | None, resource: Resource) -> None:
+        for given, found, place in self.policies_of(arns, resource):
+            assumptions = (*resource.assumptions, *given)
+            if isinstance(found, Policy):
+                _attach(principal, found, place, assumptions)
+            else:
+                principal.unresolved.append((place, found))
+
+    def _attach_to(
+        self, resource: Resource, kind: PrincipalKind, attribute: str, arns: Value | None
+    ) -> None:
+        for _, principal, _ in self.principals_of(resource.get(attribute), kind, resource):
+            self._attach_all(principal, arns, resource)
+
+    def _hold_own(self, resource: Resource, kind: PrincipalKind, attribute: str) -> None:
+        """An inline policy resource: its document is held by the principal that it names."""
+        value = resource.get(attribute)
+        for policy in self._texts.get(id(resource), ()):
+            for given, principal, place in self.principals_of(value, kind, resource):
+                _attach(principal, policy, place, (*resource.assumptions, *given))
+
+    def _attach_customer_managed(self, resource: Resource) -> None:
+        value = resource.get("customer_managed_policy_reference")
+        sets = self.principals_of(
+            resource.get("permission_set_arn"), PrincipalKind.PERMISSION_SET, resource
+        )
+        for _, principal, _ in sets:
+            for _, block in blocks_of(value):
+                name = block.get("name")
+                found = (
+                    self._find(name, Origin.CUSTOMER_MANAGED, resource)
+                    if name is not None
+                    else None
+                )
+                if isinstance(found, Policy):
+                    _attach(principal, found, block.span, resource.assumptions)
+                elif name is not None:
+                    hole = Unknown(Reason.MISSING, f"policy {show(name)}", block.span)
+                    principal.unresolved.append((block.span, hole))
+
+    def _members(self, resource: Resource, groups: Value | None, users: Value | None) -> None:
+        for _, group, _ in self.principals_of(groups, PrincipalKind.GROUP, resource):
+            for _, user, place in self.principals_of(users, PrincipalKind.USER, resource):
+                membership = Membership(user, group, place)
+                user.memberships.append(membership)
+                group.memberships.append(membership)
+
+    def _trust(self, resource: Resource) -> None:
+        principal = self.index.by_address.get((resource.deployment.path, resource.address))
+        if not isinstance(principal, Principal):
+            return
+        for policy in self._texts.get(id(resource), ()):
+            if policy.use is DocumentUse.TRUST:
+                principal.trust = policy
+                policy.attachments.append(Attachment(principal, policy, resource.header))
+
+    # ---- boundaries and workloads
+
+    def add_boundaries(self) -> None:
+        for principal in self.principals:
+            value = principal.resource.get("permissions_boundary")
+            if value is not None:
+                self._bound(principal, value, principal.resource)
+        for resource in self.resources:
+            if resource.type != "aws_ssoadmin_permissions_boundary_attachment":
+                continue
+            for _, principal, _ in self.principals_of(
+                resource.get("permission_set_arn"), PrincipalKind.PERMISSION_SET, resource
+            ):
+                for _, block in blocks_of(resource.get("permissions_boundary")):
+                    arn = block.get("managed_policy_arn")
+                    if arn is not None and not is_null(arn):
+                        self._bound(principal, arn, resource)
+                    for _, inner in blocks_of(block.get("customer_managed_policy_reference")):
+                        name = inner.get("name")
+                        if name is not None:
+                            self._bound(principal, name, resource)
+
+    def _bound(self, principal: Principal, value: Value, resource: Resource) -> None:
+        for _, found, place in self.policies_of(value, resource):
+            policy = found if isinstance(found, Policy) else None
+            principal.boundary = Boundary(value, policy, place)
+            if policy is not None:
+                policy.bounds.append(principal)
+                policy.is_boundary = True
+
+    def add_workloads(self) -> None:
+        for resource in self.resources:
+            attributes = self.types.role.get(resource.type)
+            if attributes is None or resource.is_data or resource.type.startswith("aws_iam_"):
+                continue
+            for attribute in attributes:
+                value = resource.get(attribute)
+                if value is None:
+                    value = _nested(resource, attribute)
+                for _, item in items_of(value):
+                    role = self._role_or_profile(item, resource)
+                    if role is not None:
+                        workload = Workload(resource, attribute, role, item.span)
+                        role.workloads.append(workload)
+                        self.workloads.append(workload)
+
+    def _role_or_profile(self, item: Value, resource: Resource) -> Principal | None:
+        found = self._find(item, PrincipalKind.ROLE, resource)
+        if isinstance(found, Principal):
+            return found
+        deployment = resource.deployment.path
+        reference = getattr(item, "reference", None)
+        profile: object | None = None
+        if isinstance(reference, Reference):
+            profile = self.instance_profiles.at(reference, deployment)
+        if profile is None:
+            name = show(item).rpartition("/")[2]
+            profile = self.instance_profiles.named("profile", name, deployment)
+        if profile is None:
+            return None
+        role = profile.get("role")  # type: ignore[attr-defined]
+        for _, principal, _ in self.principals_of(role, PrincipalKind.ROLE, profile):  # type: ignore[arg-type]
+            return principal
+        return None
+
+    # ---- uses
+
+    def judge_uses(self) -> None:
+        """Decides what documents are for, now that it is known who holds them."""
+        shown: set[tuple[int, int]] = set()
+        for policy in self.policies:
+            if policy.is_source_only:
+                continue
+            if policy.is_boundary and not policy.attachments:
+                policy.use = DocumentUse.BOUNDARY
+            for statement in policy.document.statements:
+                shown.add((id(statement.span.source), statement.span.start))
+        kept: list[Policy] = []
+        for policy in self.policies:
+            if policy.is_source_only and any(
+                (id(statement.span.source), statement.span.start) in shown
+                for statement in policy.document.statements
+            ):
+                continue
+            kept.append(policy)
+        self.policies = kept
+
+
+def _attach(
+    principal: Principal, policy: Policy, place: Span, assumptions: Assumptions = ()
+) -> None:
+    attachment = Attachment(principal, policy, place, assumptions)
+    principal.attachments.append(attachment)
+    policy.attachments.append(attachment)
+
+
+def _arn(
+    resource: Resource, kind: PrincipalKind, name: Pattern, path: str, account: str | None
+) -> Pattern:
+    return _arn_pattern(resource, _ARN_KIND[kind], path, name, account)
+
+
+def _arn_pattern(
+    resource: Resource, kind: str, path: str, name: Pattern, account: str | None
+) -> Pattern:
+    span = resource.header
+    partition = Unknown(Reason.PARTITION, "partition", span)
+    owner: str | Unknown = account or Unknown(Reason.ACCOUNT, "account", span)
+    parts: list[str | Unknown] = ["arn:", partition, ":iam::", owner, f":{kind}{path}", *name.parts]
+    reference = Reference(resource.address, "arn", resource.deployment.path)
+    return Pattern(tuple(_joined(parts)), span, (), reference)
+
+
+def _joined(parts: list[str | Unknown]) -> Iterator[str | Unknown]:
+    held = ""
+    for part in parts:
+        if isinstance(part, str):
+            held += part
+            continue
+        if held:
+            yield held
+            held = ""
+        yield part
+    if held:
+        yield held
+
+
+def _nested(resource: Resource, attribute: str) -> Value | None:
+    """An attribute of a nested block, looked for only where the block's text mentions it."""
+    is_source = resource.deployment.framework is Framework.TERRAFORM
+    if is_source and attribute.encode() not in _raw(resource):
+        return None
+    found: list[Value] = []
+    for name in resource.attributes.entries:
+        value = resource.attributes.entries[name]
+        for _, block in blocks_of(value):
+            _collect(block, attribute, found)
+    if not found:
+        return None
+    if len(found) == 1:
+        return found[0]
+    from iam_preflight.values import Listing
+
+    return Listing(tuple(found), found[0].span)
+
+
+def _raw(resource: Resource) -> bytes:
+    span = resource.span
+    return span.source.data[span.start : span.end]
+
+
+def _collect(block: Mapping, attribute: str, found: list[Value]) -> None:
+    for name in block.entries:
+        value = block.entries[name]
+        if name == attribute:
+            if not is_null(value):
+                found.append(value)
+            continue
+        if isinstance(value, Known | Text | Unknown | Json):
+            continue
+        for _, inner in blocks_of(value):
+            _collect(inner, attribute, found)

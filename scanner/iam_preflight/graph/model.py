@@ -1,0 +1,246 @@
+"""What the graph is made of: principals, the policies they hold, the workloads that run as them.
+
+`Graph` is what rules see. It is built once by `build.py` and not changed afterwards; answers
+that cost something are worked out on first use and remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from iam_preflight.policy.document import DocumentUse, Pattern, Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iam_preflight.graph.accounts import AccountBook
+    from iam_preflight.graph.tags import Tags
+    from iam_preflight.policy.document import Document, Statement
+    from iam_preflight.resources import Resource
+    from iam_preflight.settings import Settings
+    from iam_preflight.source import Span
+    from iam_preflight.values import Assumptions, Unknown, Value
+
+
+class PrincipalKind(Enum):
+    ROLE = "role"
+    USER = "user"
+    GROUP = "group"
+    PERMISSION_SET = "permission_set"
+
+
+class Origin(Enum):
+    """Where a policy's text lives."""
+
+    INLINE = "inline"
+    CUSTOMER_MANAGED = "customer managed"
+    AWS_MANAGED = "AWS managed"
+
+
+@dataclass(slots=True, eq=False)
+class Policy:
+    """A policy document with its use and those who hold it."""
+
+    document: Document
+    use: DocumentUse
+    resource: Resource
+    """The resource whose text it is; for an AWS-managed policy, the first that attaches it."""
+    attribute: str
+    origin: Origin
+    name: str
+    arn: Pattern | None = None
+    attachments: list[Attachment] = field(default_factory=list)
+    bounds: list[Principal] = field(default_factory=list)
+    """Principals whose permissions boundary it is."""
+    is_boundary: bool = False
+    """It is, or is required to be, somebody's permissions boundary."""
+    is_source_only: bool = False
+    """A policy document block that nothing here consumes."""
+
+    @property
+    def address(self) -> str:
+        return self.resource.address
+
+    @property
+    def holders(self) -> Iterator[Principal]:
+        return (attachment.principal for attachment in self.attachments)
+
+    @property
+    def is_attached(self) -> bool:
+        return bool(self.attachments)
+
+    def __repr__(self) -> str:
+        return f"Policy({self.address}.{self.attribute}, {self.use.value})"
+
+
+@dataclass(slots=True, eq=False)
+class Attachment:
+    """That a principal holds a policy, and where that is written."""
+
+    principal: Principal
+    policy: Policy
+    place: Span
+    assumptions: Assumptions = ()
+
+
+@dataclass(slots=True, eq=False)
+class Membership:
+    """That a user is in a group, and where that is written."""
+
+    user: Principal
+    group: Principal
+    place: Span
+
+
+@dataclass(slots=True, eq=False)
+class Boundary:
+    """A principal's permissions boundary; `policy` is None when its document is not here."""
+
+    value: Value
+    policy: Policy | None
+    place: Span
+
+
+@dataclass(slots=True, eq=False)
+class Workload:
+    """A resource that runs as, or hands out, a role."""
+
+    resource: Resource
+    attribute: str
+    role: Principal
+    place: Span
+
+
+@dataclass(slots=True, eq=False)
+class Principal:
+    """A role, user, group or permission set."""
+
+    kind: PrincipalKind
+    resource: Resource
+    name: Pattern
+    path: str
+    arn: Pattern
+    tags: Tags
+    account: str | None = None
+    environment: str | None = None
+    attachments: list[Attachment] = field(default_factory=list)
+    memberships: list[Membership] = field(default_factory=list)
+    """For a user, its groups; for a group, its users."""
+    boundary: Boundary | None = None
+    trust: Policy | None = None
+    workloads: list[Workload] = field(default_factory=list)
+    unresolved: list[tuple[Span, Unknown]] = field(default_factory=list)
+    """Attached policies whose documents are not here: where, and why."""
+
+    @property
+    def address(self) -> str:
+        return self.resource.address
+
+    @property
+    def label(self) -> str:
+        """What people call it: `role ci-deploy`, or its address where the name is not known."""
+        name = self.name.text if self.name.is_known else self.resource.address
+        return f"{self.kind.value.replace('_', ' ')} {name}"
+
+    @property
+    def is_role(self) -> bool:
+        return self.kind is PrincipalKind.ROLE
+
+    @property
+    def is_user(self) -> bool:
+        return self.kind is PrincipalKind.USER
+
+    @property
+    def groups(self) -> Iterator[Principal]:
+        if self.is_user:
+            yield from (membership.group for membership in self.memberships)
+
+    def held(self) -> Iterator[Attachment]:
+        """Every identity policy that applies to it, own and through groups."""
+        yield from self.attachments
+        for group in self.groups:
+            yield from group.attachments
+
+    def __repr__(self) -> str:
+        return f"Principal({self.kind.value} {self.address})"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many policies could be worked out, and why the others could not."""
+
+    principals: int
+    full: int
+    partly: int
+    none: int
+    reasons: tuple[tuple[str, int], ...]
+    """What would resolve the rest, with how many policies wait for it, most first."""
+
+    @property
+    def policies(self) -> int:
+        return self.full + self.partly + self.none
+
+
+@dataclass(slots=True, eq=False)
+class Graph:
+    """Everything the rules may ask."""
+
+    settings: Settings
+    resources: tuple[Resource, ...]
+    principals: tuple[Principal, ...]
+    policies: tuple[Policy, ...]
+    """Every document in the code, whatever its use; AWS-managed ones are not among them."""
+    managed: tuple[Policy, ...]
+    """AWS-managed policies that are attached somewhere."""
+    workloads: tuple[Workload, ...]
+    accounts: AccountBook
+    _by_type: dict[str, list[Resource]] = field(default_factory=dict)
+
+    def of_type(self, *types: str) -> list[Resource]:
+        """Resources of the given types, in the order of the scan; data sources left out."""
+        if not self._by_type:
+            for resource in self.resources:
+                if not resource.is_data:
+                    self._by_type.setdefault(resource.type, []).append(resource)
+        return [resource for name in types for resource in self._by_type.get(name, ())]
+
+    def of_kind(self, *kinds: PrincipalKind) -> Iterator[Principal]:
+        return (principal for principal in self.principals if principal.kind in kinds)
+
+    @property
+    def roles(self) -> Iterator[Principal]:
+        return self.of_kind(PrincipalKind.ROLE)
+
+    @property
+    def users(self) -> Iterator[Principal]:
+        return self.of_kind(PrincipalKind.USER)
+
+    def statements(self, *uses: DocumentUse) -> Iterator[tuple[Statement, Policy]]:
+        """Statements of the documents with one of the given uses."""
+        for policy in self.policies:
+            if policy.use in uses:
+                for statement in policy.document.statements:
+                    yield statement, policy
+
+    def coverage(self) -> Coverage:
+        counts = dict.fromkeys(Resolution, 0)
+        reasons: dict[str, int] = {}
+        for policy in self.policies:
+            if policy.is_source_only:
+                continue
+            counts[policy.document.resolution] += 1
+            if policy.document.resolution is not Resolution.FULL:
+                for hole in policy.document.holes:
+                    reasons[hole.explanation] = reasons.get(hole.explanation, 0) + 1
+        ordered: Sequence[tuple[str, int]] = sorted(
+            reasons.items(), key=lambda item: (-item[1], item[0])
+        )
+        return Coverage(
+            len(self.principals),
+            counts[Resolution.FULL],
+            counts[Resolution.PARTLY],
+            counts[Resolution.NONE],
+            tuple(ordered),
+        )

@@ -1,0 +1,44 @@
+"""Which resource types carry policies, roles and tags, and in which attributes."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from importlib import resources as package_files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceTypes:
+    core: frozenset[str]
+    """Types the graph is built from, apart from those below."""
+    policy: Mapping[str, Mapping[str, str]]
+    """Type to attribute to use: identity, trust, resource, session, endpoint, organization."""
+    role: Mapping[str, tuple[str, ...]]
+    """Type to the attributes that hold a role or an instance profile; some are nested."""
+    taggable: frozenset[str]
+    """Types of the IAM family that can be tagged."""
+
+    def is_relevant(self, resource_type: str) -> bool:
+        return (
+            resource_type in self.core
+            or resource_type in self.policy
+            or resource_type in self.role
+            or resource_type in self.taggable
+        )
+
+
+@functools.cache
+def resource_types() -> ResourceTypes:
+    text = (package_files.files(__package__) / "data/resource_types.json").read_text("utf-8")
+    facts: dict[str, Any] = json.loads(text)
+    return ResourceTypes(
+        core=frozenset(facts["core"]),
+        policy=facts["policy"],
+        role={name: tuple(attributes) for name, attributes in facts["role"].items()},
+        taggable=frozenset(facts["taggable"]),
+    )

@@ -1,0 +1,123 @@
+"""Finds the rules: every module of `iam_preflight_checks` and of installed plug-ins.
+
+The scanned repository never contributes code: the package is looked up beside this one and in
+the places where distributions are installed, never in the current directory.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iam_preflight.errors import UsageError
+from iam_preflight.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
+
+PACKAGE = "iam_preflight_checks"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The rules of a run, by id."""
+
+    rules: tuple[Rule, ...]
+
+    def __iter__(self) -> Iterator[Rule]:
+        return iter(self.rules)
+
+    def get(self, rule_id: str) -> Rule | None:
+        wanted = rule_id.upper()
+        for rule in self.rules:
+            if rule.id == wanted or rule_id in (rule.name, *rule.aliases):
+                return rule
+        return None
+
+    def select(self, selected: Iterable[str], ignored: Iterable[str]) -> Registry:
+        """The rules whose id, name or family is selected and not ignored; empty selects all."""
+        wanted, unwanted = tuple(selected), tuple(ignored)
+        for name in (*wanted, *unwanted):
+            if not any(_is_named(rule, name) for rule in self.rules):
+                raise UsageError(f"there is no rule {name!r}: `iam-preflight rules list` has all")
+        kept = (
+            rule
+            for rule in self.rules
+            if (not wanted or any(_is_named(rule, name) for name in wanted))
+            and not any(_is_named(rule, name) for name in unwanted)
+        )
+        return Registry(tuple(kept))
+
+
+def _is_named(rule: Rule, name: str) -> bool:
+    upper = name.upper()
+    return (
+        rule.id == upper
+        or rule.id.partition("-")[0] == upper.rstrip("-*")
+        or name == rule.name
+        or name in rule.aliases
+    )
+
+
+def load_rules() -> Registry:
+    """Every rule that is installed, sorted by id. Two rules with one id are an error."""
+    found: dict[str, Rule] = {}
+    for module in _modules():
+        for value in vars(module).values():
+            if not (isinstance(value, type) and issubclass(value, Rule)):
+                continue
+            if value.__module__ != module.__name__ or not hasattr(value, "id"):
+                continue
+            other = found.get(value.id)
+            if other is not None:
+                raise UsageError(
+                    f"rule id {value.id} is taken twice: {type(other).__module__}"
+                    f" and {value.__module__}"
+                )
+            found[value.id] = value()
+    return Registry(tuple(found[rule_id] for rule_id in sorted(found)))
+
+
+def _modules() -> Iterator[ModuleType]:
+    for name in sorted(_module_names()):
+        yield importlib.import_module(name)
+
+
+def _module_names() -> Iterator[str]:
+    for folder in package_folders():
+        for family in sorted(folder.iterdir()):
+            if not family.is_dir() or not family.name.isidentifier():
+                continue
+            for info in pkgutil.iter_modules([str(family)]):
+                if not info.ispkg:
+                    yield f"{PACKAGE}.{family.name}.{info.name}"
+
+
+def package_folders() -> list[Path]:
+    """The folders of the namespace package that may be trusted, nearest installation first."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.submodule_search_locations is None:
+        return []
+    here = Path.cwd().resolve()
+    own = Path(__file__).resolve()
+    folders: list[Path] = []
+    for location in spec.submodule_search_locations:
+        folder = Path(location).resolve()
+        is_from_cwd = folder.parent == here and not _is_beside(folder, own)
+        if folder.is_dir() and not is_from_cwd and folder not in folders:
+            folders.append(folder)
+    module = sys.modules.get(PACKAGE)
+    if module is not None and folders:
+        module.__path__ = [str(folder) for folder in folders]
+    return folders
+
+
+def _is_beside(folder: Path, own: Path) -> bool:
+    """Installed together: in one site-packages, or in one checkout's source roots."""
+    return folder.parent == own.parents[1] or folder.parent.parent == own.parents[2]
