@@ -7,11 +7,11 @@ or ARN second, within one deployment before across several.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.accounts import account_book
 from iam_preflight.graph.environments import Environments
+from iam_preflight.graph.lookup import Lookup
 from iam_preflight.graph.model import (
     Attachment,
     Boundary,
@@ -28,7 +28,7 @@ from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.policy.document import DocumentUse, Pattern, pattern_from
 from iam_preflight.policy.match import as_glob
 from iam_preflight.policy.read import read_policy
-from iam_preflight.resources import Framework
+from iam_preflight.resources import Framework, Resource
 from iam_preflight.values import (
     Json,
     Known,
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iam_preflight.policy.document import Document
-    from iam_preflight.resources import Resource
     from iam_preflight.settings import Settings
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions
@@ -67,7 +66,6 @@ _ARN_KIND = {
     PrincipalKind.PERMISSION_SET: "permissionSet",
 }
 _AWS_MANAGED = re.compile(r"arn:[^:]*:iam::aws:policy/(.+)")
-_LAST_NAME = re.compile(r"[^/:]+$")
 
 
 def build_graph(resources: Iterable[Resource], settings: Settings) -> Graph:
@@ -76,7 +74,7 @@ def build_graph(resources: Iterable[Resource], settings: Settings) -> Graph:
     builder = _Builder(listed, settings)
     builder.add_principals()
     builder.add_policies()
-    builder.add_instance_profiles()
+    builder.add_resources()
     for resource in listed:
         builder.join(resource)
     builder.add_boundaries()
@@ -90,31 +88,8 @@ def build_graph(resources: Iterable[Resource], settings: Settings) -> Graph:
         managed=tuple(builder.managed.values()),
         workloads=tuple(builder.workloads),
         accounts=builder.accounts,
+        lookup=builder.lookup,
     )
-
-
-@dataclass(slots=True)
-class _Index:
-    """Finds what a value refers to: by address, else by name."""
-
-    by_address: dict[tuple[str, str], object] = field(default_factory=dict)
-    by_name: dict[tuple[object, str], list[tuple[str, object]]] = field(default_factory=dict)
-
-    def add(self, resource: Resource, kind: object, name: str, node: object) -> None:
-        deployment = resource.deployment.path
-        self.by_address.setdefault((deployment, resource.address), node)
-        if name:
-            self.by_name.setdefault((kind, name), []).append((deployment, node))
-
-    def at(self, reference: Reference, deployment: str) -> object | None:
-        return self.by_address.get((reference.deployment or deployment, reference.address))
-
-    def named(self, kind: object, name: str, deployment: str) -> object | None:
-        found = self.by_name.get((kind, name), [])
-        here = [node for path, node in found if path == deployment]
-        if here:
-            return here[0]
-        return found[0][1] if len(found) == 1 else None
 
 
 class _Builder:
@@ -127,8 +102,7 @@ class _Builder:
         self.policies: list[Policy] = []
         self.managed: dict[str, Policy] = {}
         self.workloads: list[Workload] = []
-        self.index = _Index()
-        self.instance_profiles = _Index()
+        self.lookup = Lookup()
         self._documents: dict[int, tuple[Value, Document]] = {}
         self._texts: dict[int, list[Policy]] = {}
 
@@ -156,7 +130,7 @@ class _Builder:
                 environment=environment,
             )
             self.principals.append(principal)
-            self.index.add(resource, kind, name.text, principal)
+            self.lookup.add(resource, principal, name.text)
 
     def _name(self, resource: Resource) -> Pattern:
         value = resource.get("name")
@@ -212,7 +186,7 @@ class _Builder:
         self._texts.setdefault(id(resource), []).append(policy)
         if origin is Origin.CUSTOMER_MANAGED:
             pattern = self._name(resource)
-            self.index.add(resource, Origin.CUSTOMER_MANAGED, pattern.text, policy)
+            self.lookup.add(resource, policy, pattern.text)
             path = resource.text("path") or "/"
             policy.arn = _arn_pattern(resource, "policy", path, pattern, None)
         return policy
@@ -226,10 +200,10 @@ class _Builder:
         return held[1]
 
     def _inline_blocks(self, resource: Resource) -> None:
-        principal = self.index.by_address.get((resource.deployment.path, resource.address))
+        principal = self._own_principal(resource)
         for given, block in blocks_of(resource.get("inline_policy")):
             value = block.get("policy")
-            if value is None or is_null(value) or not isinstance(principal, Principal):
+            if value is None or is_null(value) or principal is None:
                 continue
             name = text_of(block.get("name")) or ""
             policy = self._policy(resource, "inline_policy", value, DocumentUse.IDENTITY, name)
@@ -262,43 +236,32 @@ class _Builder:
             )
         )
 
-    def add_instance_profiles(self) -> None:
+    def add_resources(self) -> None:
+        """Everything else that a value may refer to."""
         for resource in self.resources:
-            if resource.type == "aws_iam_instance_profile" and not resource.is_data:
-                name = self._name(resource)
-                self.instance_profiles.add(resource, "profile", name.text, resource)
+            names = (resource.text("name"), resource.text("bucket"), resource.text("function_name"))
+            self.lookup.add(resource, resource, *dict.fromkeys(name for name in names if name))
 
     # ---- finding what a value refers to
+
+    def _own_principal(self, resource: Resource) -> Principal | None:
+        return self.lookup.at(resource.deployment.path, resource.address, Principal)
 
     def principals_of(
         self, value: Value | None, kind: PrincipalKind, resource: Resource
     ) -> Iterator[tuple[Assumptions, Principal, Span]]:
         """The principals of one kind that a value (or list) names, by reference, name or ARN."""
-        for given, item in items_of(value):
-            found = self._find(item, kind, resource)
-            if isinstance(found, Principal) and found.kind is kind:
-                yield given, found, item.span
-
-    def _find(self, item: Value, kind: object, resource: Resource) -> object | None:
-        deployment = resource.deployment.path
-        reference = getattr(item, "reference", None)
-        if isinstance(reference, Reference):
-            node = self.index.at(reference, deployment)
-            if node is not None:
-                return node
-        name = show(item)
-        if name.startswith("arn:"):
-            last = _LAST_NAME.search(name)
-            name = last.group() if last else name
-        return self.index.named(kind, name, deployment)
+        for given, principal, place in self.lookup.find_all(value, Principal, resource):
+            if principal.kind is kind:
+                yield given, principal, place
 
     def policies_of(
         self, value: Value | None, resource: Resource
     ) -> Iterator[tuple[Assumptions, Policy | Unknown, Span]]:
         """The managed policies that a value (or list) of ARNs names; a hole where unknown."""
         for given, item in items_of(value):
-            found = self._find(item, Origin.CUSTOMER_MANAGED, resource)
-            if isinstance(found, Policy):
+            found = self.lookup.find(item, Policy, resource)
+            if found is not None:
                 yield given, found, item.span
                 continue
             pattern = pattern_from(item, given)
@@ -334,7 +297,9 @@ class _Builder:
         get = resource.get
         match resource.type:
             case "aws_iam_role":
-                self._hold(resource, PrincipalKind.ROLE, resource, get("managed_policy_arns"))
+                principal = self._own_principal(resource)
+                if principal is not None:
+                    self._attach_all(principal, get("managed_policy_arns"), resource)
                 self._trust(resource)
             case "aws_iam_role_policy":
                 self._hold_own(resource, PrincipalKind.ROLE, "role")
@@ -384,13 +349,6 @@ class _Builder:
             case "aws_iam_user_group_membership":
                 self._members(resource, get("groups"), get("user"))
 
-    def _hold(
-        self, resource: Resource, kind: PrincipalKind, owner: Resource, arns: Value | None
-    ) -> None:
-        principal = self.index.by_address.get((owner.deployment.path, owner.address))
-        if isinstance(principal, Principal) and principal.kind is kind:
-            self._attach_all(principal, arns, resource)
-
     def _attach_all(self, principal: Principal, arns: Value | None, resource: Resource) -> None:
         for given, found, place in self.policies_of(arns, resource):
             assumptions = (*resource.assumptions, *given)
@@ -420,12 +378,8 @@ class _Builder:
         for _, principal, _ in sets:
             for _, block in blocks_of(value):
                 name = block.get("name")
-                found = (
-                    self._find(name, Origin.CUSTOMER_MANAGED, resource)
-                    if name is not None
-                    else None
-                )
-                if isinstance(found, Policy):
+                found = self.lookup.find(name, Policy, resource) if name is not None else None
+                if found is not None:
                     _attach(principal, found, block.span, resource.assumptions)
                 elif name is not None:
                     hole = Unknown(Reason.MISSING, f"policy {show(name)}", block.span)
@@ -439,8 +393,8 @@ class _Builder:
                 group.memberships.append(membership)
 
     def _trust(self, resource: Resource) -> None:
-        principal = self.index.by_address.get((resource.deployment.path, resource.address))
-        if not isinstance(principal, Principal):
+        principal = self._own_principal(resource)
+        if principal is None:
             return
         for policy in self._texts.get(id(resource), ()):
             if policy.use is DocumentUse.TRUST:
@@ -494,21 +448,15 @@ class _Builder:
                         self.workloads.append(workload)
 
     def _role_or_profile(self, item: Value, resource: Resource) -> Principal | None:
-        found = self._find(item, PrincipalKind.ROLE, resource)
-        if isinstance(found, Principal):
-            return found
-        deployment = resource.deployment.path
-        reference = getattr(item, "reference", None)
-        profile: object | None = None
-        if isinstance(reference, Reference):
-            profile = self.instance_profiles.at(reference, deployment)
-        if profile is None:
-            name = show(item).rpartition("/")[2]
-            profile = self.instance_profiles.named("profile", name, deployment)
-        if profile is None:
+        """The role that a role or instance profile attribute names."""
+        found = self.lookup.find(item, Principal, resource)
+        if found is not None:
+            return found if found.is_role else None
+        profile = self.lookup.find(item, Resource, resource)
+        if profile is None or profile.type != "aws_iam_instance_profile":
             return None
-        role = profile.get("role")  # type: ignore[attr-defined]
-        for _, principal, _ in self.principals_of(role, PrincipalKind.ROLE, profile):  # type: ignore[arg-type]
+        role = profile.get("role")
+        for _, principal, _ in self.principals_of(role, PrincipalKind.ROLE, profile):
             return principal
         return None
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iam_preflight.graph.accounts import AccountBook
+    from iam_preflight.graph.lookup import Lookup
     from iam_preflight.graph.tags import Tags
     from iam_preflight.policy.document import Document, Statement
     from iam_preflight.resources import Resource
@@ -196,6 +197,7 @@ class Graph:
     """AWS-managed policies that are attached somewhere."""
     workloads: tuple[Workload, ...]
     accounts: AccountBook
+    lookup: Lookup
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
 
     def of_type(self, *types: str) -> list[Resource]:
@@ -216,6 +218,13 @@ class Graph:
     @property
     def users(self) -> Iterator[Principal]:
         return self.of_kind(PrincipalKind.USER)
+
+    def principal_named(self, resource: Resource, attribute: str) -> Principal | None:
+        """The principal that an attribute of a resource names."""
+        value = resource.get(attribute)
+        for _, principal, _ in self.lookup.find_all(value, Principal, resource):
+            return principal
+        return None
 
     def statements(self, *uses: DocumentUse) -> Iterator[tuple[Statement, Policy]]:
         """Statements of the documents with one of the given uses."""

@@ -1,0 +1,167 @@
+"""Who a trust policy lets in, and what it asks of them.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_update-role-trust-policy.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iam_preflight.policy.document import DocumentUse
+from iam_preflight.policy.match import Truth, action_matches, any_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.accounts import AccountBook, Ownership
+    from iam_preflight.graph.model import Policy
+    from iam_preflight.policy.document import Condition, Document, PrincipalPattern, Statement
+
+ASSUME_ACTIONS = (
+    "sts:AssumeRole",
+    "sts:AssumeRoleWithSAML",
+    "sts:AssumeRoleWithWebIdentity",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One principal that one statement lets assume the role."""
+
+    statement: Statement
+    principal: PrincipalPattern
+    ownership: Ownership | None
+    """Whose account an AWS principal is in; None for services and identity providers."""
+
+    @property
+    def is_aws(self) -> bool:
+        return self.principal.kind in ("AWS", "*")
+
+    @property
+    def is_service(self) -> bool:
+        return self.principal.kind == "Service"
+
+    @property
+    def is_federated(self) -> bool:
+        return self.principal.kind == "Federated"
+
+
+def grants(policy: Policy | None, accounts: AccountBook) -> Iterator[Grant]:
+    """Every principal that a role's trust policy lets in, statement by statement."""
+    if policy is None or policy.use is not DocumentUse.TRUST:
+        return
+    for statement in policy.document.statements:
+        if not statement.is_allow or statement.is_not_principal or not lets_assume(statement):
+            continue
+        for principal in statement.principals:
+            ownership = (
+                accounts.ownership(principal.pattern) if principal.kind in ("AWS", "*") else None
+            )
+            yield Grant(statement, principal, ownership)
+
+
+def lets_assume(statement: Statement) -> bool:
+    """Whether the statement's actions include a way to assume a role."""
+    covered = any_of(
+        action_matches(pattern, action)
+        for pattern in statement.actions
+        for action in ASSUME_ACTIONS
+    )
+    if statement.is_not_action:
+        return covered is not Truth.YES
+    return covered is not Truth.NO
+
+
+def positive_values(statement: Statement, key: str) -> Iterator[tuple[Condition, str]]:
+    """Values that a key must have: from positive operators that fail when the key is absent."""
+    for condition in statement.conditions:
+        operator = condition.operator
+        if condition.key_name != key or operator.is_negated or operator.is_if_exists:
+            continue
+        if operator.quantifier == "forallvalues" or operator.base == "null":
+            continue
+        for value in condition.values:
+            yield condition, value.text
+
+
+def requires_external_id(statement: Statement) -> bool:
+    """Whether the caller must present an ExternalId; a bare wildcard asks for nothing."""
+    values = [value for _, value in positive_values(statement, "sts:externalid")]
+    return bool(values) and not any(value.strip("*?") == "" for value in values)
+
+
+def requires_organization(statement: Statement) -> bool:
+    """Whether the caller must be in a named organization or part of one."""
+    for key in ("aws:principalorgid", "aws:principalorgpaths"):
+        values = [value for _, value in positive_values(statement, key)]
+        if values and not any(value.strip("*?") in ("", "o-") for value in values):
+            return True
+    return False
+
+
+def pins_caller(statement: Statement) -> bool:
+    """Whether a condition narrows who may call: account, ARN or tag of the principal."""
+    for key in ("aws:principalarn", "aws:principalaccount", "aws:sourceaccount", "aws:userid"):
+        values = [value for _, value in positive_values(statement, key)]
+        if values and not any(_is_anything(value) for value in values):
+            return True
+    return any(
+        condition.key_name.startswith("aws:principaltag/")
+        and not condition.operator.is_negated
+        and not condition.operator.is_if_exists
+        and condition.operator.quantifier != "forallvalues"
+        for condition in statement.conditions
+    )
+
+
+def _is_anything(value: str) -> bool:
+    """`*`, or an ARN pattern that leaves the account open."""
+    if value.strip("*?") == "":
+        return True
+    fields = value.split(":")
+    return value.startswith("arn:") and len(fields) > 4 and fields[4].strip("*?") == ""
+
+
+def requires_mfa(statement: Statement) -> bool:
+    """Whether an Allow holds only for callers who proved a second factor.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
+    """
+    for condition in statement.conditions:
+        operator = condition.operator
+        if operator.is_if_exists or operator.quantifier == "forallvalues":
+            continue
+        values = [value.text.lower() for value in condition.values]
+        match condition.key_name, operator.base:
+            case "aws:multifactorauthpresent", "bool" if values == ["true"]:
+                return True
+            case "aws:multifactorauthage", "numericlessthan" | "numericlessthanequals":
+                return True
+            case _:
+                continue
+    return False
+
+
+def denies_without_mfa(document: Document, action: str = "sts:AssumeRole") -> bool:
+    """Whether a Deny stops the action for everybody without a second factor.
+
+    Only `BoolIfExists … false` does: with plain `Bool` a caller without the key slips through.
+    """
+    for statement in document.statements:
+        if statement.is_allow:
+            continue
+        covered = any_of(action_matches(pattern, action) for pattern in statement.actions)
+        if covered is not (Truth.NO if statement.is_not_action else Truth.YES):
+            continue
+        if len(statement.conditions) != 1:
+            continue
+        condition = statement.conditions[0]
+        if (
+            condition.key_name == "aws:multifactorauthpresent"
+            and condition.operator.base == "bool"
+            and condition.operator.is_if_exists
+            and [value.text.lower() for value in condition.values] == ["false"]
+        ):
+            return True
+    return False
