@@ -22,6 +22,7 @@ from iam_preflight.values import (
     Known,
     Listing,
     Mapping,
+    Scalar,
     Text,
     Unknown,
     Value,
@@ -85,6 +86,11 @@ class _Origin:
             return span
         return Span(span.source, byte, byte)
 
+    def is_sensitive(self, start: int, end: int) -> bool:
+        first = max(bisect_right(self.starts, start) - 1, 0)
+        last = bisect_right(self.starts, max(end - 1, start))
+        return any(piece.sensitive for piece in self.pieces[first:last])
+
 
 def _is_quoted(span: Span, text: str) -> bool:
     raw = span.source.data[span.start : span.end]
@@ -115,13 +121,14 @@ def parse_parts(parts: Sequence[Fragment | Unknown], whole: Span) -> Value:
 
 
 class _Reader:
-    __slots__ = ("at", "depth", "holes", "origin", "text")
+    __slots__ = ("at", "depth", "holes", "is_sensitive", "origin", "text")
 
     def __init__(self, text: str, origin: _Origin) -> None:
         self.text = text
         self.origin = origin
         self.at = 0
         self.depth = 0
+        self.is_sensitive = any(piece.sensitive for piece in origin.pieces)
         self.holes = {
             start: piece
             for start, piece in zip(origin.starts, origin.pieces, strict=True)
@@ -178,7 +185,7 @@ class _Reader:
     def _word(self, value: bool | None, length: int) -> Value:
         start = self.at
         self.at += length
-        return Known(value, self.origin.span(start, self.at))
+        return self._known(value, start)
 
     def _number(self) -> Value:
         found = _NUMBER.match(self.text, self.at)
@@ -187,7 +194,16 @@ class _Reader:
         start, self.at = self.at, found.end()
         text = found.group()
         number = int(text) if text.lstrip("-").isdigit() and len(text) < 400 else Decimal(text)
-        return Known(number, self.origin.span(start, self.at))
+        return self._known(number, start)
+
+    def _known(self, value: Scalar, start: int) -> Known:
+        span = self.origin.span(start, self.at)
+        sensitive = self.is_sensitive and self.origin.is_sensitive(start, self.at)
+        return Known(value, span, sensitive=sensitive)
+
+    def _fragment(self, text: str, start: int, end: int) -> Fragment:
+        sensitive = self.is_sensitive and self.origin.is_sensitive(start, end)
+        return Fragment(text, self.origin.span(start, end), sensitive)
 
     def _string(self) -> Known | Text | Unknown:
         start = self.at
@@ -196,7 +212,7 @@ class _Reader:
         while True:
             found = _PLAIN.match(self.text, self.at) or _SLOPPY.match(self.text, self.at)
             if found:
-                parts.append(Fragment(found.group(), self.origin.span(self.at, found.end())))
+                parts.append(self._fragment(found.group(), self.at, found.end()))
                 self.at = found.end()
             char = self._peek()
             if char == '"':
@@ -210,10 +226,7 @@ class _Reader:
             else:
                 raise self._error("a string is not closed")
         span = self.origin.span(start, self.at)
-        joined = join_parts(parts, span)
-        if isinstance(joined, Known) and all(isinstance(part, Fragment) for part in parts):
-            return Known(joined.value, span, joined.fragments)
-        return joined
+        return join_parts(parts, span)
 
     def _escape(self) -> Fragment:
         start = self.at
@@ -236,7 +249,7 @@ class _Reader:
             self.at += 2
         else:
             raise self._error("an unknown escape in a string")
-        return Fragment(char, self.origin.span(start, self.at))
+        return self._fragment(char, start, self.at)
 
     def _enter(self) -> None:
         self.depth += 1

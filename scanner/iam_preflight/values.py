@@ -11,13 +11,15 @@ never hides what is known around it: text keeps its known parts, a list its know
              hole in it is written with `«why»`, as `show` writes it
 - `Choice`   one of several values, each under assumptions that cannot be decided here
 - `Json`     a string that is the JSON of a value, kept as the value
+
+An item or entry that is there only under assumptions is a `Choice` whose other arm is `Absent`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
@@ -31,6 +33,9 @@ Scalar: TypeAlias = "str | bool | int | float | Decimal | None"
 
 MAX_ARMS = 64
 """More arms than this are not followed one by one: the rest of a Choice is dropped to a hole."""
+
+MASK = "«sensitive»"
+"""What people see of a value that is known to be sensitive."""
 
 
 class Reason(Enum):
@@ -98,6 +103,7 @@ class Fragment:
 
     text: str
     span: Span
+    sensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,14 @@ class Known:
     """Where the pieces of a composed string come from; empty for a plain one."""
     reference: Reference | None = None
     sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Absent(Known):
+    """The arm of a `Choice` inside a collection in which the item or entry is not there.
+
+    It is a null to whoever does not care for the difference.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +153,11 @@ class Listing:
     span: Span
     rest: Value | None = None
     is_set: bool = False
+    is_list: bool = False
+    """Terraform's list of items of one type; neither this nor `is_set` is a tuple."""
+    sensitive: bool = False
+    weight: int = field(default=1, compare=False)
+    """How many leaves it has when it is written out in full, as far as they were counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +167,10 @@ class Mapping:
     key_spans: dict[str, Span] | None = None
     rest: Value | None = None
     reference: Reference | None = None
+    is_map: bool = False
+    """Terraform's map of entries of one type, as opposed to an object."""
+    sensitive: bool = False
+    weight: int = field(default=1, compare=False)
 
     def get(self, key: str) -> Value | None:
         return self.entries.get(key)
@@ -309,16 +332,16 @@ def either(left: Value | None, right: Value | None) -> Value | None:
 def parts_of(value: Value) -> tuple[Fragment | Unknown, ...] | None:
     """A string value as its parts; None when it is not a string."""
     match value:
-        case Known(value=str(text), fragments=fragments, span=span):
-            return fragments or (Fragment(text, span),)
+        case Known(value=str(text), fragments=fragments, span=span, sensitive=sensitive):
+            return fragments or (Fragment(text, span, sensitive),)
         case Known(value=bool() | int() | float() | Decimal(), span=span):
-            return (Fragment(render_scalar(value.value), span),)
+            return (Fragment(render_scalar(value.value), span, value.sensitive),)
         case Text(parts=parts):
             return parts
         case Unknown():
             return (value,)
         case Json(value=inner, span=span):
-            return (Fragment(to_json(inner), span),)
+            return (Fragment(_dump(plain(inner, masks=False)), span, is_sensitive(inner)),)
         case _:
             return None
 
@@ -360,7 +383,13 @@ def show(value: Value | None) -> str:
     parts = parts_of(value)
     if parts is None:
         return to_json(value)
-    return "".join(part.text if isinstance(part, Fragment) else f"«{part.label}»" for part in parts)
+    return "".join(_shown(part) for part in parts)
+
+
+def _shown(part: Fragment | Unknown) -> str:
+    if isinstance(part, Unknown):
+        return f"«{part.label}»"
+    return MASK if part.sensitive else part.text
 
 
 def bool_of(value: Value | None) -> bool | None:
@@ -394,35 +423,77 @@ def number_of(value: Value | None) -> int | float | None:
             return None
 
 
-def plain(value: Value, hole: Callable[[Unknown], object] = lambda u: f"«{u.label}»") -> object:
+def plain(
+    value: Value,
+    hole: Callable[[Unknown], object] = lambda u: f"«{u.label}»",
+    *,
+    masks: bool = True,
+) -> object:
     """The value as JSON-like Python data; holes, also those inside strings, through `hole`.
 
+    What is sensitive is masked unless `masks` is off: only evaluation itself may turn it off.
     A Choice gives its first arm: use `arms_of` first where the others matter.
     """
     match value:
+        case Known(sensitive=True) if masks:
+            return MASK
         case Known(value=Decimal() as number):
             return int(number) if number == number.to_integral_value() else float(number)
         case Known(value=scalar):
             return scalar
         case Text(parts=parts):
-            return "".join(
-                part.text if isinstance(part, Fragment) else str(hole(part)) for part in parts
-            )
+            texts = [
+                str(hole(part))
+                if isinstance(part, Unknown)
+                else (MASK if masks and part.sensitive else part.text)
+                for part in parts
+            ]
+            return "".join(texts)
         case Unknown():
             return hole(value)
         case Listing(items=items, rest=rest):
-            listed = [plain(item, hole) for item in items]
-            return listed if rest is None else [*listed, plain(rest, hole)]
+            listed = [plain(item, hole, masks=masks) for item in items]
+            return listed if rest is None else [*listed, plain(rest, hole, masks=masks)]
         case Mapping(entries=entries):
-            return {key: plain(entry, hole) for key, entry in entries.items()}
+            return {key: plain(entry, hole, masks=masks) for key, entry in entries.items()}
         case Choice(arms=arms):
-            return plain(arms[0][1], hole)
+            return plain(arms[0][1], hole, masks=masks)
         case Json(value=inner):
-            return to_json(inner)
+            return _dump(plain(inner, masks=masks))
 
 
 def to_json(value: Value) -> str:
-    return json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
+    """The value as JSON for people: holes as `«why»`, what is sensitive masked."""
+    return _dump(plain(value))
+
+
+def _dump(data: object) -> str:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+
+
+def is_sensitive(value: Value) -> bool:
+    """Whether anything in the value is marked sensitive."""
+    match value:
+        case Known(sensitive=sensitive) | Unknown(sensitive=sensitive):
+            return sensitive
+        case Text(parts=parts, sensitive=sensitive):
+            return sensitive or any(part.sensitive for part in parts)
+        case Listing(items=items, rest=rest, sensitive=sensitive):
+            return (
+                sensitive
+                or any(is_sensitive(item) for item in items)
+                or (rest is not None and is_sensitive(rest))
+            )
+        case Mapping(entries=entries, rest=rest, sensitive=sensitive):
+            return (
+                sensitive
+                or any(is_sensitive(entry) for entry in entries.values())
+                or (rest is not None and is_sensitive(rest))
+            )
+        case Choice(arms=arms):
+            return any(is_sensitive(arm) for _, arm in arms)
+        case Json(value=inner):
+            return is_sensitive(inner)
 
 
 def holes_of(value: Value) -> Iterator[Unknown]:
@@ -456,15 +527,17 @@ def holes_of(value: Value) -> Iterator[Unknown]:
 def join_parts(parts: list[Fragment | Unknown], span: Span) -> Known | Text | Unknown:
     """Text from parts: known when no part is a hole, the hole itself when it is all there is."""
     kept = [part for part in parts if isinstance(part, Unknown) or part.text]
-    sensitive = any(isinstance(part, Unknown) and part.sensitive for part in kept)
+    sensitive = any(part.sensitive for part in parts)
     if len(kept) == 1 and isinstance(kept[0], Unknown):
         return kept[0]
     fragments = [part for part in kept if isinstance(part, Fragment)]
     if len(fragments) == len(kept):
         if len(fragments) == 1:
             only = fragments[0]
-            return Known(only.text, span, (only,) if only.span != span else ())
-        return Known("".join(f.text for f in fragments), span, tuple(fragments))
+            pieces = (only,) if only.span != span or only.sensitive else ()
+            return Known(only.text, span, pieces, None, sensitive)
+        text = "".join(fragment.text for fragment in fragments)
+        return Known(text, span, tuple(fragments), None, sensitive)
     return Text(tuple(kept), span, sensitive=sensitive)
 
 

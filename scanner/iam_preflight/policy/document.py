@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from iam_preflight.values import Fragment, Unknown, parts_of
+from iam_preflight.values import MASK, Fragment, Unknown, parts_of
 
 if TYPE_CHECKING:
     from iam_preflight.source import Span
@@ -54,6 +54,7 @@ class Pattern:
     span: Span
     assumptions: Assumptions = ()
     reference: Reference | None = None
+    is_sensitive: bool = False
 
     @property
     def holes(self) -> tuple[Unknown, ...]:
@@ -65,7 +66,9 @@ class Pattern:
 
     @property
     def text(self) -> str:
-        """For people and fingerprints, each hole as `«why»`."""
+        """For people and fingerprints: each hole as `«why»`, masked when it is sensitive."""
+        if self.is_sensitive:
+            return MASK
         return "".join(part if isinstance(part, str) else f"«{part.label}»" for part in self.parts)
 
     def __str__(self) -> str:
@@ -86,7 +89,8 @@ def pattern_from(value: Value, assumptions: Assumptions = ()) -> Pattern | None:
         elif isinstance(piece, Fragment):
             parts.append(piece.text)
     reference = getattr(value, "reference", None)
-    return Pattern(tuple(parts), value.span, assumptions, reference)
+    is_sensitive = any(piece.sensitive for piece in pieces)
+    return Pattern(tuple(parts), value.span, assumptions, reference, is_sensitive)
 
 
 @dataclass(frozen=True, slots=True)
