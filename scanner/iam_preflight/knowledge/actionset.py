@@ -1,0 +1,132 @@
+"""Sets of actions, held as one integer a service: bit *i* is the service's *i*-th action.
+
+A negative integer is "every action of the service but these", the future ones included, so that
+`*`, `s3:*` and `NotAction` are exact and cost nothing; a service's names are only read when
+somebody looks inside.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.knowledge.catalog import AccessLevel, Catalog
+
+
+class ActionSet:
+    """Immutable; `|`, `&`, `-`, `~` give new sets, iteration gives names as AWS spells them.
+
+    Complements are relative to everything, known or not. Length, truth, equality and iteration
+    look at the known actions only.
+    """
+
+    __slots__ = ("_catalog", "_masks", "_rest")
+
+    def __init__(self, catalog: Catalog, masks: dict[str, int], rest: int = 0) -> None:
+        self._catalog = catalog
+        self._masks = {service: mask for service, mask in masks.items() if mask != rest}
+        self._rest = rest
+        """The mask of every service that has none of its own: 0 or -1."""
+
+    def mask(self, service: str) -> int:
+        return self._masks.get(service, self._rest)
+
+    # ---- algebra
+
+    def __or__(self, other: ActionSet) -> ActionSet:
+        masks = {
+            service: self.mask(service) | other.mask(service)
+            for service in self._masks.keys() | other._masks.keys()
+        }
+        return ActionSet(self._catalog, masks, self._rest | other._rest)
+
+    def __and__(self, other: ActionSet) -> ActionSet:
+        masks = {
+            service: self.mask(service) & other.mask(service)
+            for service in self._masks.keys() | other._masks.keys()
+        }
+        return ActionSet(self._catalog, masks, self._rest & other._rest)
+
+    def __invert__(self) -> ActionSet:
+        masks = {service: ~mask for service, mask in self._masks.items()}
+        return ActionSet(self._catalog, masks, ~self._rest)
+
+    def __sub__(self, other: ActionSet) -> ActionSet:
+        return self & ~other
+
+    def covers(self, other: ActionSet) -> bool:
+        """Whether every known action of the other set is in this one."""
+        return not other - self
+
+    # ---- looking inside
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing at all is left out, not even what AWS may add: `*`."""
+        return self._rest == -1 and not self._masks
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services of which at least one known action is in the set, sorted."""
+        names = self._catalog.services if self._rest else self._masks
+        return tuple(sorted(name for name in names if self._known(name)))
+
+    def of_service(self, service: str) -> ActionSet:
+        return ActionSet(self._catalog, {service: self.mask(service)})
+
+    def has_all_of(self, service: str) -> bool:
+        """Whether every known action of the service is in the set."""
+        mask = self.mask(service)
+        return mask == -1 or not self._catalog.service(service).full & ~mask
+
+    def at_level(self, *levels: AccessLevel) -> ActionSet:
+        masks: dict[str, int] = {}
+        for name in self.services:
+            service = self._catalog.service(name)
+            wanted = 0
+            for level in levels:
+                wanted |= service.at_level(level)
+            masks[name] = self.mask(name) & wanted
+        return ActionSet(self._catalog, masks)
+
+    def _known(self, service: str) -> int:
+        mask = self.mask(service)
+        return mask and mask & self._catalog.service(service).full
+
+    def __contains__(self, action: object) -> bool:
+        if not isinstance(action, str):
+            return False
+        prefix, _, name = action.lower().partition(":")
+        mask = self.mask(prefix)
+        if mask in (0, -1):
+            return mask == -1
+        index = self._catalog.service(prefix).index.get(name)
+        return mask < 0 if index is None else bool(mask >> index & 1)
+
+    def __iter__(self) -> Iterator[str]:
+        for name in self.services:
+            service = self._catalog.service(name)
+            mask = self._known(name)
+            for index, action in enumerate(service.names):
+                if mask >> index & 1:
+                    yield f"{name}:{action}"
+
+    def __len__(self) -> int:
+        return sum(self._known(service).bit_count() for service in self.services)
+
+    def __bool__(self) -> bool:
+        names = self._catalog.services if self._rest else self._masks
+        return any(self._known(name) for name in names)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ActionSet):
+            return NotImplemented
+        return self.covers(other) and other.covers(self)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = [name if self.mask(name) != -1 else f"{name}:*" for name in sorted(self._masks)]
+        return f"ActionSet({'* but ' if self._rest else ''}{', '.join(shown) or 'nothing'})"

