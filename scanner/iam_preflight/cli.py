@@ -14,6 +14,7 @@ from iam_preflight.errors import UsageError
 
 if TYPE_CHECKING:
     from iam_preflight.scan import Report
+    from iam_preflight.settings import Settings
 
 FORMATS = ("text", "json", "sarif")
 SEVERITIES = ("info", "low", "medium", "high", "critical")
@@ -89,6 +90,11 @@ def cli() -> None:
     type=click.Choice(("regular", "pedantic", "auditor")),
     help="Show what everybody wants, hygiene too, or everything.",
 )
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Settings file (default: .iam-preflight.yaml, found upwards).",
+)
 @click.option("--var", "variables", multiple=True, metavar="NAME=VALUE", help="Terraform variable.")
 @click.option("--var-file", "variable_files", multiple=True, help="Terraform variable file.")
 @click.option(
@@ -102,6 +108,7 @@ def scan(
     select: tuple[str, ...],
     ignore: tuple[str, ...],
     persona: str | None,
+    config: Path | None,
     variables: tuple[str, ...],
     variable_files: tuple[str, ...],
     parameters: tuple[str, ...],
@@ -112,9 +119,9 @@ def scan(
     from iam_preflight.registry import load_rules
     from iam_preflight.scan import ScanOptions
     from iam_preflight.scan import scan as run_scan
-    from iam_preflight.settings import Settings
 
-    settings = Settings()
+    paths = paths or (Path(),)
+    settings = _settings(paths, config)
     if persona is not None:
         settings = msgspec.structs.replace(settings, persona=persona)
     registry = load_rules().select(select or settings.select, ignore or settings.ignore)
@@ -124,9 +131,20 @@ def scan(
         variable_files=variable_files,
         parameters=parameters,
     )
-    report = run_scan(paths or (Path(),), registry, options)
+    report = run_scan(paths, registry, options)
     _write_reports(report, formats or ("text",), outputs)
     sys.exit(verdict(report, fail_on or settings.fail_on))
+
+
+def _settings(paths: tuple[Path, ...], config: Path | None) -> Settings:
+    from iam_preflight.discovery import find_root
+    from iam_preflight.settings import Settings, find_settings, load_settings
+
+    if config is None:
+        first = paths[0].resolve()
+        folder = first if first.is_dir() else first.parent
+        config = find_settings(folder, find_root([p for p in paths if p.exists()] or [folder]))
+    return load_settings(config) if config is not None else Settings()
 
 
 def verdict(report: Report, fail_on: str) -> ExitCode:

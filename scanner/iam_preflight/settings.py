@@ -6,10 +6,15 @@ generated from them.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+from iam_preflight.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FILE_NAME = ".iam-preflight.yaml"
 
@@ -182,3 +187,29 @@ class Settings(Section, frozen=True):
     """Words in names, paths and tags that mark a user or role as a partner's."""
     ignore_tests: bool = False
     """Folders named test, tests or examples are not scanned."""
+
+
+def load_settings(path: Path) -> Settings:
+    """The settings in a file; raises `UsageError` that names the file and what is wrong."""
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_bytes())
+        return msgspec.convert(data if data is not None else {}, Settings, strict=False)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: not YAML: {error}") from None
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def find_settings(folder: Path, top: Path) -> Path | None:
+    """The settings file for a folder: the nearest one upwards, not above `top`."""
+    for candidate in (folder, *folder.parents):
+        file = candidate / FILE_NAME
+        if file.is_file():
+            return file
+        if candidate == top:
+            break
+    return None

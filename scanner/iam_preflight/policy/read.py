@@ -99,6 +99,8 @@ class _Reader:
         self.statements: list[Statement] = []
         self.problems: list[GrammarProblem] = []
         self.version = "2008-10-17"
+        self.parsed: Value | None = None
+        """The document as a structure, where it came as text."""
         self.lost: list[Unknown] = []
         """Holes that stand for a whole document or a whole statement."""
 
@@ -117,7 +119,7 @@ class _Reader:
             resolution,
             holes or tuple(self.lost),
             tuple(self.problems),
-            value,
+            self.parsed or value,
         )
 
     def _distinct(self, value: Value) -> Iterator[Unknown]:
@@ -139,6 +141,7 @@ class _Reader:
             case Known(value=None):
                 return
             case Json(value=inner):
+                self.parsed = inner
                 for more, arm in arms_of(inner, given):
                     self.document(arm, more)
             case Known(value=str(text), span=span):
@@ -165,6 +168,7 @@ class _Reader:
         if isinstance(parsed, Unknown):
             self.lost.append(parsed)
         else:
+            self.parsed = parsed
             self.document(parsed, given)
 
     def _object(self, value: Mapping, given: Assumptions) -> None:
