@@ -78,13 +78,13 @@ class _Origin:
             return piece.span
         inner = at - self.starts[index]
         span = piece.span
-        if span.end - span.start == len(piece.text.encode("utf-8")):
-            byte = span.start + len(piece.text[:inner].encode("utf-8"))
-        elif _is_quoted(span, piece.text):
-            byte = span.start + 1 + len(piece.text[:inner].encode("utf-8"))
-        else:
+        written = span.end - span.start
+        size, byte = _byte_offsets(piece.text, inner)
+        if written == size + 2 and span.source.data[span.start : span.start + 1] in (b'"', b"'"):
+            byte += 1
+        elif written != size:
             return span
-        return Span(span.source, byte, byte)
+        return Span(span.source, span.start + byte, span.start + byte)
 
     def is_sensitive(self, start: int, end: int) -> bool:
         first = max(bisect_right(self.starts, start) - 1, 0)
@@ -92,9 +92,12 @@ class _Origin:
         return any(piece.sensitive for piece in self.pieces[first:last])
 
 
-def _is_quoted(span: Span, text: str) -> bool:
-    raw = span.source.data[span.start : span.end]
-    return len(raw) == len(text.encode("utf-8")) + 2 and raw[:1] in b"\"'"
+def _byte_offsets(text: str, at: int) -> tuple[int, int]:
+    """How many bytes the text has, and how many come before the character `at`."""
+    # asked for every string of a document: text that is ASCII, nearly all, must cost nothing
+    if text.isascii():
+        return len(text), at
+    return len(text.encode("utf-8")), len(text[:at].encode("utf-8"))
 
 
 def parse_json(text: Value) -> Value:
