@@ -1,0 +1,202 @@
+"""The known ways to gain privileges in AWS, as typed data.
+
+A method needs permissions on targets; the graph finds the targets, the policy engine says
+whether the actor has the permissions. Sources are named in the data file and in each method's
+references (pathfinding.cloud, RhinoSecurityLabs, iam-vulnerable).
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from iam_preflight.knowledge.reading import read_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class MethodKind(Enum):
+    SELF = "SELF"
+    """The actor widens its own permissions."""
+    PRINCIPAL = "PRINCIPAL"
+    """The actor takes over, or widens, another principal."""
+    GUARD = "GUARD"
+    """The actor removes what limits it: boundary, deny, SCP, tag."""
+    NEW_PASS = "NEW_PASS"  # noqa: S105
+    """The actor passes a role to something it makes or reconfigures."""
+    EXIST = "EXIST"
+    """The actor takes over something that already runs as a role."""
+    FEDERATION = "FED"
+    ORGANIZATION = "ORG"
+    EXPOSE = "EXPOSE"
+    """The actor reaches data or code that leads further."""
+
+
+class Target(Enum):
+    """What a permission must be held on."""
+
+    SELF = "self"
+    USER = "user"
+    ROLE = "role"
+    GROUP = "group"
+    OWN_POLICY = "own-policy"
+    """A customer-managed policy that is attached to the actor."""
+    ROLE_POLICY = "role-policy"
+    """A customer-managed policy that is attached to the role."""
+    BOUNDARY = "boundary"
+    """The policy that is the permissions boundary of the actor, or of whom it reaches."""
+    GUARD_POLICY = "guard-policy"
+    """The policy that holds the Deny which binds the actor."""
+    PASSED_ROLE = "passed-role"
+    EXISTING = "existing"
+    """A resource that runs as the role."""
+    NEW = "new"
+    """Something the actor makes and may name as it likes."""
+    ANY = "any"
+    ARN = "arn"
+    """The ARN pattern that the permission carries."""
+    ORGANIZATION = "organization"
+    IDENTITY_CENTER = "identity-center"
+    PROVIDER = "provider"
+    DIRECTORY_USER = "directory-user"
+    DIRECTORY_GROUP = "directory-group"
+    USER_POOL = "user-pool"
+    MEMBER_ACCOUNT = "member-account"
+    CODE = "code"
+    """The bucket or repository that a workload loads its code from."""
+    STATE = "state"
+    """The bucket that holds Terraform's state."""
+    KEY = "key"
+    BUCKET = "bucket"
+    SECRET = "secret"  # noqa: S105
+    PARAMETER = "parameter"
+
+
+class Gain(Enum):
+    ADMIN = "admin"
+    TARGET = "target"
+    """The permissions of the role, user or group that is reached."""
+    UNGUARDED = "unguarded"
+    """The actor's own permissions without the limit that is removed."""
+    LIMITED = "limited"
+    DATA = "data"
+    UNKNOWN = "unknown"
+
+
+class Actor(Enum):
+    ANY = "any"
+    ROLE = "role"
+    USER = "user"
+
+
+class Certainty(Enum):
+    """How sure it is that the method works where its needs are met."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One action that must be allowed on one target."""
+
+    action: str
+    target: Target
+    arn: str = ""
+    """The ARN pattern where the target is `ARN`."""
+    context: tuple[tuple[str, str], ...] = ()
+    """Keys the request carries; the value `{role}` is the ARN of the passed role."""
+
+
+Alternative = tuple[Permission, ...]
+"""Permissions that are needed together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    id: str
+    kind: MethodKind
+    actor: Actor
+    """Who can use it."""
+    needs: tuple[tuple[Alternative, ...], ...]
+    """Every item must be met, by any one of its alternatives."""
+    gain: Gain
+    certainty: Certainty
+    trust_services: tuple[str, ...] = ()
+    """Services, one of which the passed role must trust; empty for any or none."""
+    preconditions: tuple[str, ...] = ()
+    """For people: what else has to be so."""
+    references: tuple[str, ...] = ()
+    is_derived: bool = False
+    """Reasoned from AWS's reference, not tried in an account."""
+    is_closed: bool = False
+    """AWS takes no new customers for the service."""
+
+    @property
+    def actions(self) -> Iterator[str]:
+        """Every action that any alternative asks for."""
+        for item in self.needs:
+            for alternative in item:
+                for permission in alternative:
+                    yield permission.action
+
+
+class _Permission(msgspec.Struct):
+    action: str
+    target: str
+    context: dict[str, str] = {}
+
+
+class _Method(msgspec.Struct):
+    id: str
+    kind: MethodKind
+    actor: Actor
+    needs: tuple[tuple[tuple[_Permission, ...], ...], ...]
+    gain: Gain
+    confidence: Certainty
+    trust_services: tuple[str, ...] = ()
+    preconditions: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    derived: bool = False
+    closed: bool = False
+
+
+class _MethodFile(msgspec.Struct):
+    methods: tuple[_Method, ...]
+
+
+def _permission(record: _Permission) -> Permission:
+    context = tuple(record.context.items())
+    if record.target.startswith("arn:"):
+        return Permission(record.action, Target.ARN, record.target, context)
+    return Permission(record.action, Target(record.target), context=context)
+
+
+@functools.cache
+def escalation_methods() -> tuple[Method, ...]:
+    """Every shipped method, read once."""
+    return tuple(
+        Method(
+            record.id,
+            record.kind,
+            record.actor,
+            tuple(
+                tuple(tuple(map(_permission, alternative)) for alternative in item)
+                for item in record.needs
+            ),
+            record.gain,
+            record.confidence,
+            record.trust_services,
+            record.preconditions,
+            record.references,
+            record.derived,
+            record.closed,
+        )
+        for record in read_data("escalation_methods.json", _MethodFile).methods
+    )
