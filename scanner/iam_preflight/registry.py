@@ -44,8 +44,8 @@ class Registry:
         """The rules whose id, name or family is selected and not ignored; empty selects all."""
         wanted, unwanted = tuple(selected), tuple(ignored)
         for name in (*wanted, *unwanted):
-            if not any(_is_named(rule, name) for rule in self.rules):
-                raise UsageError(f"there is no rule {name!r}: `iam-preflight rules list` has all")
+            if not self.has(name):
+                raise self.unknown(name)
         kept = (
             rule
             for rule in self.rules
@@ -53,6 +53,21 @@ class Registry:
             and not any(_is_named(rule, name) for name in unwanted)
         )
         return Registry(tuple(kept))
+
+    def has(self, name: str) -> bool:
+        """Whether an id, name, alias or family names a rule."""
+        return any(_is_named(rule, name) for rule in self.rules)
+
+    def names(self) -> Iterator[str]:
+        """Everything that a rule can be called."""
+        for rule in self.rules:
+            yield from (rule.id, rule.name, *rule.aliases)
+
+    def unknown(self, name: str) -> UsageError:
+        from iam_preflight.typed import nearest
+
+        near = nearest(name, self.names())
+        return UsageError(f"there is no rule {name!r}{near}: `iam-preflight rules list` has all")
 
 
 def _is_named(rule: Rule, name: str) -> bool:

@@ -12,9 +12,15 @@ import msgspec
 from msgspec import Meta
 
 from iam_preflight.errors import UsageError
+from iam_preflight.linear_regex import PatternError, linear_regex
+from iam_preflight.source import SourceFile
+from iam_preflight.typed import Fault, FaultyFileError, decode, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from iam_preflight.registry import Registry
 
 FILE_NAME = ".iam-preflight.yaml"
 
@@ -52,11 +58,16 @@ class TagRequirement(Section, frozen=True):
     values: tuple[str, ...] = ()
     """Allowed values; empty allows any."""
     pattern: str = ""
-    """A regular expression that the whole value must match."""
+    """A regular expression that the whole value must match. Its syntax is the part that runs
+    in linear time: no look-around, no back-references, at most 500 characters."""
     is_date: bool = False
     """The value must be a date such as 2027-01-31."""
     only_for: tuple[Literal["users", "partners", "temporary"], ...] = ()
     """Required only on these; empty requires it everywhere."""
+
+    def matches_pattern(self, value: str) -> bool:
+        """Whether a value has the form of `pattern`; any value has, where there is none."""
+        return not self.pattern or linear_regex(self.pattern).matches(value)
 
 
 DEFAULT_ENVIRONMENTS: dict[str, tuple[str, ...]] = {
@@ -87,8 +98,11 @@ class Settings(Section, frozen=True):
     """Rules or families not to run."""
     severities: dict[str, SeverityName] = {}
     """Severity by rule id, instead of the rule's own."""
+    lower_in: dict[str, Annotated[int, Meta(ge=1, le=4)]] = {}
+    """How many steps less severe findings are in an environment: `sandbox: 2`. A path that
+    leads into a more protected environment keeps its severity."""
     locked: tuple[str, ...] = ()
-    """Rules that no comment in the code may ignore."""
+    """Rules or families that no comment in the code may ignore."""
     exclude: tuple[str, ...] = ()
     """Paths not to scan, as glob patterns from the folder of this file."""
 
@@ -189,19 +203,68 @@ class Settings(Section, frozen=True):
     """Folders named test, tests or examples are not scanned."""
 
 
-def load_settings(path: Path) -> Settings:
-    """The settings in a file; raises `UsageError` that names the file and what is wrong."""
-    import yaml
+def load_settings(path: Path, registry: Registry | None = None) -> Settings:
+    """The settings in a file; raises `UsageError` that names every fault and its place.
 
+    With a registry, names of rules are checked too.
+    """
     try:
-        data = yaml.safe_load(path.read_bytes())
-        return msgspec.convert(data if data is not None else {}, Settings, strict=False)
+        source = SourceFile(str(path), path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path}: not YAML: {error}") from None
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: {error}") from None
+    return read_settings(source, registry)
+
+
+def read_settings(source: SourceFile, registry: Registry | None = None) -> Settings:
+    """The settings in the text of a file; see `load_settings`."""
+    settings = decode(source, Settings)
+    faults = list(_faults(source, settings, registry))
+    if faults:
+        raise FaultyFileError(faults)
+    return settings
+
+
+def _faults(source: SourceFile, settings: Settings, registry: Registry | None) -> Iterator[Fault]:
+    """What types cannot say: names that must be names of something else in the file."""
+    from iam_preflight import yamltext
+
+    root = yamltext.compose(source)
+
+    def fault(message: str, *keys: str) -> Fault:
+        node = yamltext.child(root, *keys)
+        span = yamltext.span_of(source, node) if node is not None else source.whole()
+        return Fault(span, ".".join(keys), message)
+
+    for key, requirement in settings.tags.items():
+        try:
+            linear_regex(requirement.pattern)
+        except PatternError as error:
+            yield fault(f"not a pattern that can be used: {error}", "tags", key, "pattern")
+    environments = settings.environments
+    for name in settings.lower_in:
+        if name not in environments:
+            near = nearest(name, environments)
+            yield fault(f"there is no environment {name!r}{near}", "lower_in", name)
+    words = {*environments, *(word for marks in environments.values() for word in marks)}
+    lower_words = {word.lower() for word in words}
+    for number, account in settings.accounts.items():
+        if account.environment and account.environment.lower() not in lower_words:
+            near = nearest(account.environment, environments)
+            message = f"there is no environment {account.environment!r}{near}"
+            yield fault(message, "accounts", number, "environment")
+    if registry is None:
+        return
+    named: dict[str, Iterable[str]] = {
+        "select": settings.select,
+        "ignore": settings.ignore,
+        "locked": settings.locked,
+        "severities": settings.severities,
+    }
+    for key, names in named.items():
+        for name in names:
+            if not registry.has(name):
+                near = nearest(name, registry.names())
+                yield fault(f"there is no rule {name!r}{near}", key)
 
 
 def find_settings(folder: Path, top: Path) -> Path | None:
