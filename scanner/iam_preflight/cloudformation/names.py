@@ -1,0 +1,137 @@
+"""CloudFormation's names and Terraform's names for the same things.
+
+The facts are in `knowledge/data/cloudformation_names.json`: for each CloudFormation type the
+Terraform type, and the properties whose name is not just the other spelling of the Terraform
+attribute. What is not listed keeps its type and turns `CamelCase` into `snake_case`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from dataclasses import dataclass, field
+from importlib import resources as package_files
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SPREAD = "*"
+"""The children of the property are attributes of the resource itself."""
+
+_WORD_END = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+
+@functools.lru_cache(maxsize=8192)
+def snake_case(name: str) -> str:
+    """`KMSKeyId` as `kms_key_id`; what does not begin with a capital stays as it is."""
+    if not name[:1].isupper() or not name.isalnum():
+        return name
+    return _WORD_END.sub("_", name).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A resource of Terraform's that CloudFormation writes inside another one."""
+
+    type: str
+    source: str
+    """The property that it is made from; a path with dots."""
+    is_each: bool = False
+    """One resource for each item of the property."""
+    own: str = ""
+    """The attribute that refers to the resource it is written in."""
+    own_attribute: str = ""
+    """Which attribute of that resource it refers to; empty for what `Ref` gives."""
+    item: str = ""
+    """The attribute that takes the whole property, or the whole item."""
+    attributes: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    """Properties of the object, or of each item, to attributes."""
+    copy: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    """Properties of the resource it is written in to attributes."""
+    constants: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeNames:
+    """How one CloudFormation type is called and spelled in Terraform."""
+
+    native: str
+    type: str
+    """Empty when CloudFormation's resource is only a way to write the derived ones."""
+    attributes: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    """Property path to attribute: `Code.S3Bucket` to `s3_bucket` (lifted to the resource),
+    to `.s3_bucket` (renamed where it is), to `*` (its children are lifted)."""
+    ref: str = "id"
+    """The attribute that `Ref` returns."""
+    returns: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    """What `Fn::GetAtt` returns, by its name in CloudFormation."""
+    maps: frozenset[str] = frozenset()
+    """Property paths whose keys are the user's own."""
+    derived: tuple[Derived, ...] = ()
+    constants: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
+
+    def returned(self, attribute: str) -> str:
+        """The attribute that `Fn::GetAtt` gives under a name of CloudFormation's."""
+        found = self.returns.get(attribute)
+        if found is not None:
+            return found
+        return ".".join(snake_case(part) for part in attribute.split("."))
+
+    def lifted(self, path: str) -> dict[str, str]:
+        """Children of a property that are attributes of the resource itself."""
+        prefix = f"{path}."
+        return {
+            name[len(prefix) :]: target
+            for name, target in self.attributes.items()
+            if name.startswith(prefix) and not target.startswith(".")
+        }
+
+
+@functools.cache
+def _facts() -> dict[str, Any]:
+    folder = package_files.files("iam_preflight.knowledge")
+    facts: dict[str, Any] = json.loads(
+        (folder / "data/cloudformation_names.json").read_text("utf-8")
+    )
+    return facts
+
+
+@functools.cache
+def names_of(native: str) -> TypeNames:
+    """The names of a CloudFormation type; its own where Terraform has no such type."""
+    known = _facts()["types"].get(native)
+    if known is None:
+        return TypeNames(native, native)
+    return TypeNames(
+        native=native,
+        type=known.get("type", native),
+        attributes=known.get("attributes", _EMPTY),
+        ref=known.get("ref", "id"),
+        returns=known.get("returns", _EMPTY),
+        maps=frozenset(known.get("maps", ())),
+        derived=tuple(_derived(one) for one in known.get("derived", ())),
+        constants=known.get("constants", _EMPTY),
+    )
+
+
+def _derived(facts: dict[str, Any]) -> Derived:
+    each = facts.get("each")
+    return Derived(
+        type=facts["type"],
+        source=each if each is not None else facts["from"],
+        is_each=each is not None,
+        own=facts.get("own", ""),
+        own_attribute=facts.get("own_attribute", ""),
+        item=facts.get("item", ""),
+        attributes=facts.get("attributes", _EMPTY),
+        copy=facts.get("copy", _EMPTY),
+        constants=facts.get("constants", _EMPTY),
+    )
+
+
+def returned_by_name(native: str, attribute: str) -> str:
+    return names_of(native).returned(attribute)

@@ -1,0 +1,125 @@
+"""What a template is, and its sections.
+
+A YAML or JSON document is a template when it has `Resources` and either says its format version
+or has a resource with a type such as `AWS::IAM::Role`. Files are told apart by a few bytes
+before they are parsed; a file that cannot be parsed is a problem only when it says that it is a
+template.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iam_preflight.cloudformation.reader import TemplateError, read_documents
+from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.source import SourceFile
+from iam_preflight.values import Known, Mapping, Value, items_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.cloudformation.reader import RawDocument
+
+SERVERLESS = "AWS::Serverless-"
+
+_CLAIM = re.compile(rb"""^[ \t]*["']?AWSTemplateFormatVersion["']?[ \t]*:""", re.MULTILINE)
+_RESOURCES = re.compile(rb"""^[ \t{]*["']?Resources["']?[ \t]*:""", re.MULTILINE)
+_TYPE = re.compile(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa)::[A-Za-z0-9]+::""")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One template: `path` is its file, with `#2` and so on for further documents of it."""
+
+    path: str
+    source: SourceFile
+    root: Mapping
+    duplicates: tuple[Problem, ...] = ()
+
+    def section(self, name: str) -> Mapping | None:
+        value = self.root.get(name)
+        return value if isinstance(value, Mapping) else None
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """The names of the macros that the whole template goes through."""
+        names: list[str] = []
+        for _, item in items_of(self.root.get("Transform")):
+            name = item.get("Name") if isinstance(item, Mapping) else item
+            text = text_of(name)
+            if text is not None:
+                names.append(text)
+        return tuple(names)
+
+    @property
+    def is_serverless(self) -> bool:
+        return any(name.startswith(SERVERLESS) for name in self.transforms)
+
+    @property
+    def directory(self) -> str:
+        return self.source.path.rpartition("/")[0]
+
+
+def read_templates(source: SourceFile, problems: list[Problem]) -> Iterator[Template]:
+    """The templates in a file; what is wrong with it is noted only when it means to be one."""
+    data = source.data
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        source = SourceFile(source.path, data.decode("utf-16", "replace").encode("utf-8"))
+        data = source.data
+    if b"Resources" not in data or b"::" not in data:
+        return
+    count = 0
+    try:
+        for document in read_documents(source):
+            if is_template(document.root):
+                count += 1
+                yield template_from(document, source, count)
+    except TemplateError as error:
+        if claims_to_be_template(data):
+            kind = ProblemKind.LIMIT if error.is_limit else ProblemKind.SYNTAX
+            problems.append(Problem(kind, error.message, source.path, error.span))
+
+
+def template_from(document: RawDocument, source: SourceFile, number: int = 1) -> Template:
+    assert isinstance(document.root, Mapping)
+    path = source.path if number == 1 else f"{source.path}#{number}"
+    duplicates = tuple(
+        Problem(
+            ProblemKind.EVALUATION,
+            f'"{key}" is written twice in one mapping: the last one counts',
+            source.path,
+            span,
+        )
+        for key, span in document.duplicates
+    )
+    return Template(path, source, document.root, duplicates)
+
+
+def claims_to_be_template(data: bytes) -> bool:
+    """Whether broken text was meant to be a template."""
+    if _CLAIM.search(data):
+        return True
+    return _RESOURCES.search(data) is not None and _TYPE.search(data) is not None
+
+
+def is_template(root: Value) -> bool:
+    if not isinstance(root, Mapping):
+        return False
+    resources = root.get("Resources")
+    if not isinstance(resources, Mapping):
+        return False
+    if "AWSTemplateFormatVersion" in root.entries:
+        return True
+    return any(
+        name.startswith("Fn::") or _has_type(resources.entries[name]) for name in resources.entries
+    )
+
+
+def _has_type(resource: Value) -> bool:
+    match resource:
+        case Mapping(entries={"Type": Known(value=str(text))}):
+            return "::" in text
+        case _:
+            return False
