@@ -1,8 +1,8 @@
-"""Matching with three answers: wildcards against text, and patterns against patterns.
+"""Matching one pattern, with three answers: against a text, and against another pattern.
 
 A hole can be any text, so it turns yes and no into maybe. For detection a hole counts as
 "anything", for exemptions as one fixed, unknown text; callers choose by which `Truth` they ask
-for.
+for. Whole statements are matched by `matchers.py`.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
@@ -10,55 +10,46 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_res
 from __future__ import annotations
 
 import functools
-import re
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from iam_preflight.values import Unknown
+from iam_preflight.policy.context import texts_of
+from iam_preflight.policy.globs import (
+    Relation,
+    Wildcards,
+    has_symbols,
+    is_concrete,
+    may_meet,
+    regex_of,
+    relation,
+    text_tokens,
+    tokenize,
+)
+from iam_preflight.policy.truth import Truth, all_of, any_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import re
 
+    from iam_preflight.policy.automaton import Tokens
     from iam_preflight.policy.document import Pattern
 
-
-class Truth(IntEnum):
-    NO = 0
-    MAYBE = 1
-    YES = 2
-
-    @staticmethod
-    def of(value: bool) -> Truth:
-        return Truth.YES if value else Truth.NO
-
-    def negated(self) -> Truth:
-        return Truth(2 - self)
-
-
-def any_of(truths: Iterable[Truth]) -> Truth:
-    best = Truth.NO
-    for truth in truths:
-        if truth is Truth.YES:
-            return truth
-        best = max(best, truth)
-    return best
-
-
-def all_of(truths: Iterable[Truth]) -> Truth:
-    worst = Truth.YES
-    for truth in truths:
-        if truth is Truth.NO:
-            return truth
-        worst = min(worst, truth)
-    return worst
+__all__ = [
+    "Truth",
+    "action_matches",
+    "all_of",
+    "any_of",
+    "as_glob",
+    "glob_matches",
+    "glob_regex",
+    "matches",
+    "overlaps",
+    "text_matches",
+]
 
 
 @functools.lru_cache(maxsize=65536)
 def glob_regex(pattern: str, *, ignore_case: bool = False) -> re.Pattern[str]:
-    """A wildcard pattern as a regular expression; runs of `*` are one, so matching is fast."""
-    text = re.sub(r"\*+", "*", pattern)
-    regex = "".join({"*": ".*", "?": "."}.get(char) or re.escape(char) for char in text)
-    return re.compile(regex, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+    """A wildcard pattern as a regular expression that does not backtrack."""
+    return regex_of(text_tokens(pattern, Wildcards.TEXT), ignore_case=ignore_case)
 
 
 def glob_matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
@@ -66,7 +57,7 @@ def glob_matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
         return True
     if "*" not in pattern and "?" not in pattern:
         return pattern.lower() == text.lower() if ignore_case else pattern == text
-    return glob_regex(pattern, ignore_case=ignore_case).fullmatch(text) is not None
+    return glob_regex(pattern, ignore_case=ignore_case).match(text) is not None
 
 
 def as_glob(pattern: Pattern, hole: str = "*") -> str:
@@ -78,12 +69,9 @@ def matches(pattern: Pattern, text: str, *, ignore_case: bool = False) -> Truth:
     """Whether a pattern matches a concrete text."""
     if pattern.is_known:
         return Truth.of(glob_matches(as_glob(pattern), text, ignore_case=ignore_case))
-    if not glob_matches(as_glob(pattern), text, ignore_case=ignore_case):
-        return Truth.NO
-    # it matches whatever the holes are only when the known wildcards carry it alone
-    fixed = as_glob(pattern, hole="\ue000")
-    is_free = re.fullmatch(r"[*?\ue000]*\*[*?\ue000]*", fixed) is not None
-    return Truth.YES if is_free and len(text) > fixed.count("?") else Truth.MAYBE
+    if ignore_case:
+        text = text.lower()
+    return text_matches(tokens_of(pattern, ignore_case=ignore_case), tuple(text))
 
 
 def action_matches(pattern: Pattern, action: str) -> Truth:
@@ -91,59 +79,29 @@ def action_matches(pattern: Pattern, action: str) -> Truth:
     return matches(pattern, action, ignore_case=True)
 
 
-@functools.lru_cache(maxsize=65536)
-def globs_overlap(left: str, right: str) -> bool:
-    """Whether some text matches both wildcard patterns."""
-    reached = {(0, 0)}
-    stack = [(0, 0)]
-    while stack:
-        i, j = stack.pop()
-        if i == len(left) and j == len(right):
-            return True
-        following: list[tuple[int, int]] = []
-        a = left[i] if i < len(left) else ""
-        b = right[j] if j < len(right) else ""
-        if a == "*":
-            following.append((i + 1, j))
-            if b:
-                following.append((i, j + 1))
-        if b == "*":
-            following.append((i, j + 1))
-            if a:
-                following.append((i + 1, j))
-        if a and b and a != "*" and b != "*" and (a == b or a == "?" or b == "?"):
-            following.append((i + 1, j + 1))
-        for pair in following:
-            if pair not in reached:
-                reached.add(pair)
-                stack.append(pair)
-    return False
-
-
 def overlaps(left: Pattern, right: Pattern) -> Truth:
     """Whether some text matches both patterns; maybe, when a hole decides."""
-    if not globs_overlap(as_glob(left), as_glob(right)):
-        return Truth.NO
-    if left.is_known and right.is_known:
+    a, b = tokens_of(left), tokens_of(right)
+    if relation(a, b) is not Relation.DISJOINT:
         return Truth.YES
-    if _same_holes(left, right):
+    return Truth.MAYBE if may_meet(a, b) else Truth.NO
+
+
+def tokens_of(
+    pattern: Pattern, wildcards: Wildcards = Wildcards.TEXT, *, ignore_case: bool = False
+) -> Tokens:
+    """A pattern as tokens, its holes as symbols; policy variables are not looked for."""
+    parts = texts_of(pattern.parts)
+    if ignore_case:
+        parts = tuple(part.lower() if type(part) is str else part for part in parts)
+    return tokenize(parts, wildcards)
+
+
+@functools.lru_cache(maxsize=262144)
+def text_matches(pattern: Tokens, actual: Tokens) -> Truth:
+    """Whether a pattern matches a text (or every text of a pattern); both may have symbols."""
+    if is_concrete(actual) and not has_symbols(pattern):
+        return Truth.of(regex_of(pattern).match("".join(actual)) is not None)
+    if relation(actual, pattern) is Relation.INSIDE:
         return Truth.YES
-    sure = globs_overlap(as_glob(left, "\ue000"), as_glob(right, "\ue001"))
-    return Truth.YES if sure else Truth.MAYBE
-
-
-def _same_holes(left: Pattern, right: Pattern) -> bool:
-    """Patterns whose holes are the same unknown values overlap as their known text does."""
-    names: dict[object, str] = {}
-
-    def keyed(pattern: Pattern) -> str:
-        out = []
-        for part in pattern.parts:
-            if isinstance(part, Unknown):
-                identity = part.reference or part.label
-                out.append(names.setdefault(identity, chr(0xE000 + len(names))))
-            else:
-                out.append(part)
-        return "".join(out)
-
-    return globs_overlap(keyed(left), keyed(right))
+    return Truth.MAYBE if may_meet(actual, pattern) else Truth.NO

@@ -1,0 +1,376 @@
+"""Decides requests as AWS does, with three answers.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from iam_preflight.knowledge.catalog import catalog as shipped_catalog
+from iam_preflight.policy.callers import Caller, CallerKind, Via
+from iam_preflight.policy.context import UNKNOWN_CONTEXT, Context, pattern_text
+from iam_preflight.policy.match import text_matches
+from iam_preflight.policy.matchers import DocumentMatcher, ResourceArn
+from iam_preflight.policy.truth import Doubt, Truth, all_of, any_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from iam_preflight.knowledge.catalog import Catalog
+    from iam_preflight.policy.automaton import Tokens
+    from iam_preflight.policy.document import Document, Pattern, Statement
+    from iam_preflight.policy.matchers import Answer, StatementMatcher
+
+
+class Layer(Enum):
+    """The kinds of policy that have a say."""
+
+    IDENTITY = "identity policy"
+    BOUNDARY = "permissions boundary"
+    SESSION = "session policy"
+    SCP = "service control policy"
+    RCP = "resource control policy"
+    RESOURCE = "resource policy"
+    ENDPOINT = "endpoint policy"
+
+
+Levels = tuple[tuple["Document", ...], ...]
+"""Control policies from the root of the organization down: every level must allow."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PolicySet:
+    """Every policy that has a say about what a principal may do.
+
+    None, or an empty tuple, is a kind of policy that is not there, and so does not limit.
+    """
+
+    identity: tuple[Document, ...] = ()
+    """Inline and managed policies, those of groups included."""
+    boundary: Document | None = None
+    session: tuple[Document, ...] = ()
+    scps: Levels = ()
+    rcps: Levels = ()
+    """Those of the account that the resource is in."""
+    resource: Document | None = None
+    """The policy of the resource that is asked for; a role's trust policy for `sts:AssumeRole`."""
+    endpoint: tuple[Document, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    action: str
+    resource: str | Pattern | ResourceArn | None = None
+    """An ARN or a pattern of ARNs; None for an action that takes no resource."""
+    caller: Caller | None = None
+    context: Context = UNKNOWN_CONTEXT
+    resource_account: str | Pattern | None = None
+    """Whose the resource is, where its ARN does not say. Given, or with a resource policy, the
+    resource's side is judged as well; else only what the principal's side allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A statement that has a say in a decision."""
+
+    layer: Layer
+    document: Document
+    statement: Statement
+    truth: Truth
+    """Whether it applies."""
+    doubt: Doubt = Doubt.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Yes, no or maybe, and why."""
+
+    truth: Truth
+    allowed_by: tuple[Reason, ...] = ()
+    denied_by: tuple[Reason, ...] = ()
+    missing: tuple[Layer, ...] = ()
+    """Layers that would have to allow, and do not for sure."""
+    doubt: Doubt = Doubt.NONE
+    """What a maybe hangs on."""
+
+    @property
+    def is_allowed(self) -> bool:
+        """Allowed whatever the unknowns are."""
+        return self.truth is Truth.YES
+
+    @property
+    def is_possible(self) -> bool:
+        return self.truth is not Truth.NO
+
+    @property
+    def is_explicitly_denied(self) -> bool:
+        return any(reason.truth is Truth.YES for reason in self.denied_by)
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the statements of one layer say."""
+
+    layer: Layer
+    allow: Truth = Truth.NO
+    deny: Truth = Truth.NO
+    allows: list[Reason] = field(default_factory=list)
+    denies: list[Reason] = field(default_factory=list)
+    via: dict[Via, Truth] = field(default_factory=dict)
+    """For a resource policy: the allow by the way it names the caller."""
+
+
+class Evaluator:
+    """Decides requests; remembers what it has worked out about each document.
+
+    Make one for a scan and ask it everything: documents are told apart by identity.
+    """
+
+    def __init__(self, catalog: Catalog | None = None) -> None:
+        self.catalog = catalog or shipped_catalog()
+        self._documents: dict[int, DocumentMatcher] = {}
+        self._arns: dict[object, ResourceArn] = {}
+        self._never: dict[str, Callable[[str], bool]] = {}
+
+    def matcher(self, document: Document) -> DocumentMatcher:
+        found = self._documents.get(id(document))
+        if found is None:
+            found = self._documents[id(document)] = DocumentMatcher(document)
+        return found
+
+    def arn(self, arn: str | Pattern | ResourceArn | None) -> ResourceArn:
+        """An ARN or a pattern of ARNs, made ready once."""
+        if isinstance(arn, ResourceArn):
+            return arn
+        key = arn if arn is None or isinstance(arn, str) else arn.parts
+        found = self._arns.get(key)
+        if found is None:
+            found = self._arns[key] = ResourceArn(arn)
+        return found
+
+    def decide(self, policies: PolicySet, request: Request) -> Decision:
+        """Whether the policies let the request through."""
+        return _Case(self, policies, request).decide()
+
+    def never(self, action: str) -> Callable[[str], bool]:
+        """A test for keys that no request for the action carries, as AWS's reference says."""
+        found = self._never.get(action)
+        if found is None:
+            found = self._never[action] = self._never_of(action)
+        return found
+
+    def _never_of(self, action: str) -> Callable[[str], bool]:
+        facts = self.catalog
+        known: dict[str, bool] = {}
+
+        def never(key: str) -> bool:
+            answer = known.get(key)
+            if answer is None:
+                answer = known[key] = (
+                    facts.action(action) is not None
+                    and (found := facts.condition_key(key)) is not None
+                    # which resources can be tagged is where the reference has gaps
+                    and found.presence is None
+                    and not facts.is_key_available(key, action)
+                )
+            return answer
+
+        return never
+
+
+class _Case:
+    """One request before one set of policies."""
+
+    def __init__(self, evaluator: Evaluator, policies: PolicySet, request: Request) -> None:
+        self.evaluator = evaluator
+        self.policies = policies
+        self.request = request
+        self.action = request.action.lower()
+        self.arn = evaluator.arn(request.resource)
+        self.caller = request.caller
+        self.context = request.context
+        if self.caller is not None:
+            self.context = self.context.with_keys(self.caller.keys())
+        self.never = evaluator.never(self.action)
+        self.findings: list[_Findings] = []
+
+    # ---- what the statements say
+
+    def _read(self, layer: Layer, documents: Iterable[Document]) -> _Findings:
+        found = _Findings(layer)
+        self.findings.append(found)
+        for document in documents:
+            for matcher, about in self.evaluator.matcher(document).about(self.action):
+                self._weigh(found, matcher, about)
+        return found
+
+    def _weigh(self, found: _Findings, matcher: StatementMatcher, about: Answer) -> None:
+        truth, doubt = about
+        via = Via.ANYONE
+        for answer in self._answers(matcher):
+            if answer[0] is Truth.NO:
+                return
+            truth = min(truth, answer[0])
+            doubt |= answer[1]
+        if found.layer in (Layer.RESOURCE, Layer.RCP) and self.caller is not None:
+            is_named, via = matcher.principal(
+                self.caller, is_bounded=self.policies.boundary is not None
+            )
+            if is_named is Truth.NO:
+                return
+            if is_named is Truth.MAYBE:
+                truth, doubt = min(truth, is_named), doubt | Doubt.HOLE
+        reason = Reason(found.layer, matcher.document, matcher.statement, truth, doubt)
+        is_sure = matcher.statement.is_effect_known
+        if matcher.statement.is_allow:
+            found.allows.append(reason)
+            found.allow = max(found.allow, truth)
+            found.via[via] = max(found.via.get(via, Truth.NO), truth)
+        if not matcher.statement.is_allow or not is_sure:
+            found.denies.append(reason)
+            found.deny = max(found.deny, truth)
+
+    def _answers(self, matcher: StatementMatcher) -> Iterator[Answer]:
+        yield matcher.standing()
+        yield matcher.resource(self.arn, self.context)
+        if matcher.conditions:
+            yield matcher.conditions_hold(self.context, self.never)
+
+    # ---- how they add up
+
+    def decide(self) -> Decision:
+        policies = self.policies
+        identity = self._read(Layer.IDENTITY, policies.identity)
+        boundary = self._optional(
+            Layer.BOUNDARY, () if policies.boundary is None else (policies.boundary,)
+        )
+        session = self._optional(Layer.SESSION, policies.session)
+        scp = self._levels(Layer.SCP, policies.scps if self._is_under_scps() else ())
+        endpoint = self._optional(Layer.ENDPOINT, policies.endpoint)
+        if self._is_under_rcps():
+            # AWS's own policy that allows everything cannot be detached: only denials count
+            self._read(Layer.RCP, (document for level in policies.rcps for document in level))
+        is_root = self.caller is not None and self.caller.kind is CallerKind.ROOT
+        own = Truth.YES if is_root else identity.allow
+        limits = all_of((boundary, session))
+        principal = min(own, limits)
+        allow = principal
+        if policies.resource is not None or self.request.resource_account is not None:
+            resource = self._read(
+                Layer.RESOURCE, () if policies.resource is None else (policies.resource,)
+            )
+            allow = self._with_resource(resource, principal, limits)
+        allow = all_of((allow, scp, endpoint))
+        deny = any_of(found.deny for found in self.findings)
+        truth = min(allow, deny.negated())
+        return self._decision(truth)
+
+    def _decision(self, truth: Truth) -> Decision:
+        allowed_by = tuple(reason for found in self.findings for reason in found.allows)
+        denied_by = tuple(reason for found in self.findings for reason in found.denies)
+        missing = tuple(
+            dict.fromkeys(
+                found.layer
+                for found in self.findings
+                if found.allow is not Truth.YES and found.layer is not Layer.RCP
+            )
+        )
+        doubt = Doubt.NONE
+        if truth is Truth.MAYBE:
+            for found in self.findings:
+                if found.allow is Truth.MAYBE and found.layer is not Layer.RCP:
+                    doubt |= min((r.doubt for r in found.allows), key=_heaviness)
+                if found.deny is Truth.MAYBE:
+                    for reason in found.denies:
+                        doubt |= reason.doubt
+        return Decision(truth, allowed_by, denied_by, missing, doubt)
+
+    def _optional(self, layer: Layer, documents: tuple[Document, ...]) -> Truth:
+        """What a kind of policy allows; all, where there is none."""
+        return self._read(layer, documents).allow if documents else Truth.YES
+
+    def _levels(self, layer: Layer, levels: Levels) -> Truth:
+        return all_of([self._read(layer, level).allow for level in levels if level])
+
+    def _is_under_scps(self) -> bool:
+        """https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html"""
+        caller = self.caller
+        return caller is None or (caller.is_aws and not caller.is_service_linked)
+
+    def _is_under_rcps(self) -> bool:
+        """https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html"""
+        service = self.action.partition(":")[0]
+        if service not in self.evaluator.catalog.rcp_services:
+            return False
+        return self.caller is None or not self.caller.is_service_linked
+
+    def _with_resource(self, found: _Findings, principal: Truth, limits: Truth) -> Truth:
+        """Both sides together, in one account or across two."""
+        direct = max(found.via.get(Via.DIRECT, Truth.NO), found.via.get(Via.ANYONE, Truth.NO))
+        if self.caller is not None and not self.caller.is_aws:
+            return direct
+        by_role = found.via.get(Via.ROLE, Truth.NO)
+        by_account = found.via.get(Via.ACCOUNT, Truth.NO)
+        is_same = self._is_same_account()
+        # a grant to the role is limited by boundary and session, one to the session or the user
+        # is not; one to the account counts for whom the account's own policies allow
+        within = max(direct, min(by_role, limits))
+        if self.request.resource is not None and _requires_resource_policy(self.action):
+            within = max(within, min(by_account, principal))
+        else:
+            within = max(within, principal)
+        across = min(max(direct, by_role, by_account), principal)
+        match is_same:
+            case Truth.YES:
+                return within
+            case Truth.NO:
+                return across
+            case _:
+                return within if within is across else Truth.MAYBE
+
+    def _is_same_account(self) -> Truth:
+        caller = self.caller
+        if caller is None:
+            return Truth.YES
+        account = self._resource_account()
+        return Truth.MAYBE if not account else text_matches(account, caller.account)
+
+    def _resource_account(self) -> Tokens:
+        given = self.request.resource_account
+        if isinstance(given, str):
+            return tuple(given)
+        if given is not None:
+            return pattern_text(given.parts)
+        fields = _fields(self.arn.tokens)
+        account = fields[4] if len(fields) > 5 else ()
+        return account if all(not sign.startswith(("*", "?")) for sign in account) else ()
+
+
+def _fields(arn: Tokens) -> list[Tokens]:
+    fields: list[list[str]] = [[]]
+    for sign in arn:
+        if sign == ":" and len(fields) < 6:
+            fields.append([])
+        else:
+            fields[-1].append(sign)
+    return [tuple(each) for each in fields]
+
+
+def _requires_resource_policy(action: str) -> bool:
+    """Whether the resource's own policy must allow even inside the account: roles and keys.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
+    """
+    return action.startswith(("sts:assumerole", "kms:")) or action in (
+        "sts:tagsession",
+        "sts:setsourceidentity",
+    )
+
+
+def _heaviness(doubt: Doubt) -> int:
+    return doubt.value

@@ -1,0 +1,226 @@
+"""Wildcard patterns taken apart into tokens, and how two of them relate.
+
+A token is a character, a wildcard, or a symbol: a text nobody knows (a hole, or the policy
+variable `${aws:username}`), the same wherever it stands. In the first five segments of an ARN
+wildcards stay inside their segment:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from iam_preflight.policy.automaton import (
+    ANY,
+    ANY_INSIDE,
+    ONE,
+    ONE_INSIDE,
+    Automaton,
+    TooLarge,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from iam_preflight.policy.automaton import Tokens
+
+ARN_COLONS = 5
+"""Colons before the last segment of an ARN."""
+
+MAX_STATES = 5_000
+"""How far two patterns are compared; only made-up patterns need more."""
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_CROSSING = {"*": ANY, "?": ONE}
+_STAYING = {"*": ANY_INSIDE, "?": ONE_INSIDE}
+_STARS = (ANY, ANY_INSIDE)
+
+
+class Wildcards(Enum):
+    """What `*` and `?` mean."""
+
+    NONE = "none"
+    """Themselves: `StringEquals`."""
+    TEXT = "text"
+    """Any text: actions, `StringLike`."""
+    ARN = "arn"
+    """Any text inside a segment of an ARN, and any text at its end: `Resource`, `ArnLike`."""
+
+
+class Relation(Enum):
+    """How the texts of one pattern lie to those of another."""
+
+    DISJOINT = "disjoint"
+    OVERLAPS = "overlaps"
+    INSIDE = "inside"
+
+
+class Symbol(str):
+    """A text nobody knows; equal symbols are equal texts. Longer than one character."""
+
+    __slots__ = ()
+
+
+def tokenize(
+    parts: Iterable[str],
+    wildcards: Wildcards,
+    variable: Callable[[str], Tokens] | None = None,
+) -> Tokens:
+    """A pattern as tokens, from text in which wildcards and variables count, and `Symbol`s.
+
+    `variable` says what stands for `${name}`; without it (version 2008-10-17) there are none.
+    """
+    read = list(_read(parts, variable))
+    match wildcards:
+        case Wildcards.NONE:
+            return tuple(token for token, _ in read)
+        case Wildcards.TEXT:
+            return _squeezed(_CROSSING.get(t, t) if is_written else t for t, is_written in read)
+        case Wildcards.ARN:
+            return _squeezed(_in_segments(read))
+
+
+def _read(
+    parts: Iterable[str], variable: Callable[[str], Tokens] | None
+) -> Iterator[tuple[str, bool]]:
+    """Characters and symbols, and whether they are text of the pattern itself."""
+    for part in parts:
+        if isinstance(part, Symbol):
+            yield part, False
+            continue
+        at = 0
+        while at < len(part):
+            found = _VARIABLE.match(part, at) if variable and part[at] == "$" else None
+            if found and variable:
+                for token in variable(found[1]):
+                    yield token, False
+                at = found.end()
+            else:
+                yield part[at], True
+                at += 1
+
+
+def _in_segments(read: list[tuple[str, bool]]) -> Iterator[str]:
+    last = min(sum(is_written and sign == ":" for sign, is_written in read), ARN_COLONS)
+    seen = 0
+    for sign, is_written in read:
+        if not is_written:
+            yield sign
+            continue
+        seen += sign == ":"
+        yield (_CROSSING if seen >= last else _STAYING).get(sign, sign)
+
+
+def _squeezed(found: Iterable[str]) -> Tokens:
+    """Runs of `*` as one: they match the same and cost less."""
+    out: list[str] = []
+    for token in found:
+        if not (token in _STARS and out and token == out[-1]):
+            out.append(token)
+    return tuple(out)
+
+
+@functools.lru_cache(maxsize=65536)
+def text_tokens(text: str, wildcards: Wildcards) -> Tokens:
+    """A pattern without holes and variables as tokens."""
+    return tokenize((text,), wildcards)
+
+
+def is_anything(pattern: Tokens) -> bool:
+    """Whether every text matches."""
+    return pattern == (ANY,)
+
+
+def is_concrete(pattern: Tokens) -> bool:
+    """Whether the pattern is one known text."""
+    return all(len(token) == 1 for token in pattern)
+
+
+def has_symbols(pattern: Tokens) -> bool:
+    return any(isinstance(token, Symbol) for token in pattern)
+
+
+def shown(pattern: Tokens) -> str:
+    """The pattern as people write it."""
+    return "".join(token[0] if token in _WILDCARDS else token for token in pattern)
+
+
+_WILDCARDS = (ANY, ONE, ANY_INSIDE, ONE_INSIDE)
+_REGEX = {ONE: ".", ONE_INSIDE: "[^:]"}
+_REGEX_STAR = {ANY: ".*?", ANY_INSIDE: "[^:]*?"}
+
+
+@functools.lru_cache(maxsize=65536)
+def regex_of(pattern: Tokens, *, ignore_case: bool = False) -> re.Pattern[str]:
+    """A pattern without symbols as a regular expression that never backtracks over a `*`.
+
+    Each `*` takes as little as lets the text up to the next `*` match, and is not tried again;
+    that is right because a `*` inside a segment never follows one that may leave it.
+    """
+    chunks: list[str] = [""]
+    stars: list[str] = []
+    for token in pattern:
+        if token in _STARS:
+            stars.append(_REGEX_STAR[token])
+            chunks.append("")
+        else:
+            chunks[-1] += _REGEX.get(token) or re.escape(token)
+    regex = chunks[0]
+    for number, (star, chunk) in enumerate(zip(stars, chunks[1:], strict=True), start=1):
+        if number == len(stars):
+            regex += star.removesuffix("?") + chunk
+        else:
+            regex += f"(?=(?P<g{number}>{star}{chunk}))(?P=g{number})"
+    return re.compile(regex + r"\Z", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+@functools.lru_cache(maxsize=262144)
+def relation(left: Tokens, right: Tokens) -> Relation:
+    """How the texts of `left` lie to those of `right`.
+
+    A symbol matches only itself and what a `*` takes: `INSIDE` holds whatever the symbols are,
+    `DISJOINT` only for texts in which they are nothing else. Patterns that are too involved to
+    compare overlap.
+    """
+    if left == right or is_anything(right):
+        return Relation.INSIDE
+    for a, b in zip(left, right, strict=False):
+        if len(a) > 1 or len(b) > 1:
+            break
+        if a != b:
+            return Relation.DISJOINT
+    only_left = both = False
+    try:
+        for signature, _ in Automaton((left, right)).classes(MAX_STATES, require=0):
+            only_left |= signature == 1
+            both |= signature == 3
+            if only_left and both:
+                return Relation.OVERLAPS
+    except TooLarge:
+        return Relation.OVERLAPS
+    return Relation.INSIDE if both else Relation.DISJOINT
+
+
+@functools.lru_cache(maxsize=262144)
+def may_meet(left: Tokens, right: Tokens) -> bool:
+    """Whether some text matches both patterns, for some values of their symbols."""
+    return relation(_loosened(left), _loosened(right)) is not Relation.DISJOINT
+
+
+def _loosened(pattern: Tokens) -> Tokens:
+    """The pattern with each symbol as any text; inside its segment where it stands in one."""
+    if not has_symbols(pattern):
+        return pattern
+    is_arn = pattern.count(":") >= ARN_COLONS
+    seen = 0
+    out: list[str] = []
+    for sign in pattern:
+        seen += sign == ":"
+        if isinstance(sign, Symbol):
+            out.append(ANY_INSIDE if is_arn and seen < ARN_COLONS else ANY)
+        else:
+            out.append(sign)
+    return _squeezed(out)
