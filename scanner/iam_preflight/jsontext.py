@@ -56,8 +56,8 @@ class JsonError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Origin:
-    """Where characters of the flattened text come from: each piece begins at `starts[i]`."""
+class Origin:
+    """Where characters of flattened text come from: each piece begins at `starts[i]`."""
 
     starts: tuple[int, ...]
     pieces: tuple[Fragment | Unknown, ...]
@@ -110,7 +110,8 @@ def parse_json(text: Value) -> Value:
     return parse_parts(parts, text.span)
 
 
-def parse_parts(parts: Sequence[Fragment | Unknown], whole: Span) -> Value:
+def flatten(parts: Sequence[Fragment | Unknown], whole: Span) -> tuple[str, Origin]:
+    """Parts as one text, each hole as one `HOLE`, and where its characters come from."""
     flat: list[str] = []
     starts: list[int] = []
     at = 0
@@ -119,14 +120,17 @@ def parse_parts(parts: Sequence[Fragment | Unknown], whole: Span) -> Value:
         piece = part.text.replace(HOLE, "\ufffd") if isinstance(part, Fragment) else HOLE
         flat.append(piece)
         at += len(piece)
-    reader = _Reader("".join(flat), _Origin(tuple(starts), tuple(parts), whole))
-    return reader.document()
+    return "".join(flat), Origin(tuple(starts), tuple(parts), whole)
+
+
+def parse_parts(parts: Sequence[Fragment | Unknown], whole: Span) -> Value:
+    return _Reader(*flatten(parts, whole)).document()
 
 
 class _Reader:
     __slots__ = ("at", "depth", "holes", "is_sensitive", "origin", "text")
 
-    def __init__(self, text: str, origin: _Origin) -> None:
+    def __init__(self, text: str, origin: Origin) -> None:
         self.text = text
         self.origin = origin
         self.at = 0

@@ -524,6 +524,35 @@ def holes_of(value: Value) -> Iterator[Unknown]:
             return
 
 
+def weight_of(value: Value) -> int:
+    """How many leaves a value has when it is written out in full, as far as they were counted."""
+    match value:
+        case Listing(weight=weight) | Mapping(weight=weight):
+            return weight
+        case Choice(arms=arms):
+            return sum(weight_of(arm) for _, arm in arms)
+        case Json(value=inner):
+            return weight_of(inner)
+        case _:
+            return 1
+
+
+def conditional(value: Value, given: Assumptions, otherwise: Value | None = None) -> Value:
+    """An item or entry that is there only under assumptions; else another, or it is absent."""
+    if not given:
+        return value
+    opposite: Assumptions = ()
+    if len(given) == 1 and isinstance(given[0].holds, bool):
+        opposite = (Assumption(given[0].subject, not given[0].holds),)
+    absent = otherwise if otherwise is not None else Absent(None, value.span)
+    return choice([(given, value), (opposite, absent)], value.span)
+
+
+def is_conditional(value: Value) -> bool:
+    """Whether an item or entry may not be there at all."""
+    return isinstance(value, Choice) and any(isinstance(arm, Absent) for _, arm in value.arms)
+
+
 def join_parts(parts: list[Fragment | Unknown], span: Span) -> Known | Text | Unknown:
     """Text from parts: known when no part is a hole, the hole itself when it is all there is."""
     kept = [part for part in parts if isinstance(part, Unknown) or part.text]

@@ -1,271 +1,75 @@
-"""HCL source to a small typed tree with spans, on tree-sitter.
+"""HCL source to the typed tree, on tree-sitter.
 
 Two steps, because most of a repository never matters to IAM: `parse_file` lists the top-level
-blocks and reports syntax errors; a `Block` lowers its body, and an `Attribute` its expression,
-when somebody asks. The tree itself is dropped after the first step and the bytes of a block
-are parsed again on demand: cheaper than keeping it.
+blocks and reports syntax errors; a block lowers its body, and an attribute its expression, when
+somebody asks. The tree itself is dropped after the first step and the bytes of a block are
+parsed again on demand: cheaper than keeping it.
 
-The language: https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md
+The grammar is laxer than HCL in a few points (a repeated argument, an unknown escape, two
+arguments on a line, a line break in a quoted string): they are checked while lowering.
 """
 
 from __future__ import annotations
 
 import functools
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.source import SourceFile, Span
-from iam_preflight.values import Fragment, Scalar
+from iam_preflight.terraform.templates import (
+    BAD_ESCAPE,
+    QUOTED_ESCAPE,
+    TEMPLATE_ESCAPE,
+    Mark,
+    Piece,
+    assemble,
+    unescape,
+)
+from iam_preflight.terraform.tree import (
+    SPLAT_ITEM,
+    Attribute,
+    Binary,
+    Block,
+    Body,
+    Broken,
+    Call,
+    Complaints,
+    Conditional,
+    Expression,
+    File,
+    ForObject,
+    ForTuple,
+    GetAttribute,
+    Index,
+    Literal,
+    Object,
+    Splat,
+    Template,
+    Tuple,
+    Unary,
+    Variable,
+)
+from iam_preflight.values import Fragment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import re
+    from collections.abc import Callable, Iterator, Sequence
 
     from tree_sitter import Node, Parser
 
-
-# ---------------------------------------------------------------- expressions
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    value: Scalar
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Interpolation:
-    expression: Expression
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class IfDirective:
-    condition: Expression
-    then: tuple[TemplatePart, ...]
-    otherwise: tuple[TemplatePart, ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class ForDirective:
-    key: str | None
-    value: str
-    collection: Expression
-    body: tuple[TemplatePart, ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    parts: tuple[TemplatePart, ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """The root of a reference: `var`, `local`, a resource type, a loop variable."""
-
-    name: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class GetAttribute:
-    operand: Expression
-    name: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    operand: Expression
-    key: Expression
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Splat:
-    """`operand[*]` or `operand.*`; `each` is the rest of the chain, over `Variable("*")`."""
-
-    operand: Expression
-    each: Expression
-    span: Span
-
-
-SPLAT_ITEM = "*"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    name: str
-    arguments: tuple[Expression, ...]
-    spreads_last: bool
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Conditional:
-    condition: Expression
-    then: Expression
-    otherwise: Expression
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Unary:
-    operator: str
-    operand: Expression
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Binary:
-    operator: str
-    left: Expression
-    right: Expression
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Tuple:
-    items: tuple[Expression, ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    entries: tuple[tuple[Expression, Expression], ...]
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class ForTuple:
-    key: str | None
-    value: str
-    collection: Expression
-    result: Expression
-    condition: Expression | None
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class ForObject:
-    key: str | None
-    value: str
-    collection: Expression
-    result_key: Expression
-    result_value: Expression
-    groups: bool
-    condition: Expression | None
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A part that did not parse; it evaluates to a hole."""
-
-    span: Span
-
-
-Expression: TypeAlias = (
-    "Literal | Template | Variable | GetAttribute | Index | Splat | Call | Conditional | Unary"
-    " | Binary | Tuple | Object | ForTuple | ForObject | Broken"
-)
-TemplatePart: TypeAlias = "Fragment | Interpolation | IfDirective | ForDirective"
-
-
-# ---------------------------------------------------------------- bodies
-
-
-class Attribute:
-    """`name = expression`; the expression is lowered on first use."""
-
-    __slots__ = ("_lowered", "_pending", "name", "name_span", "span")
-
-    def __init__(
-        self,
-        name: str,
-        span: Span,
-        name_span: Span,
-        expression: Expression | None = None,
-        pending: tuple[_Lowering, Node] | None = None,
-    ) -> None:
-        self.name = name
-        self.span = span
-        self.name_span = name_span
-        self._lowered = expression
-        self._pending = pending
-
-    @property
-    def expression(self) -> Expression:
-        if self._lowered is None:
-            if self._pending is None:
-                self._lowered = Broken(self.span)
-            else:
-                lowering, node = self._pending
-                self._lowered = lowering.expression(node)
-                self._pending = None
-        return self._lowered
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    attributes: dict[str, Attribute]
-    blocks: tuple[Block, ...]
-    span: Span
-
-    def blocks_of(self, block_type: str) -> Iterator[Block]:
-        return (block for block in self.blocks if block.type == block_type)
-
-
-class Block:
-    """`type "label" { … }`: header at once, body on first use."""
-
-    __slots__ = ("_body", "_pending", "header", "labels", "span", "type")
-
-    def __init__(
-        self,
-        block_type: str,
-        labels: tuple[str, ...],
-        span: Span,
-        header: Span,
-        body: Body | None = None,
-        pending: tuple[_Lowering, Node] | None = None,
-    ) -> None:
-        self.type = block_type
-        self.labels = labels
-        self.span = span
-        self.header = header
-        self._body = body
-        self._pending = pending
-
-    def __repr__(self) -> str:
-        return f"Block({' '.join((self.type, *self.labels))} at {self.span})"
-
-    @property
-    def body(self) -> Body:
-        if self._body is None:
-            if self._pending is None:
-                self._body = _parse_block_again(self.span)
-            else:
-                lowering, node = self._pending
-                self._body = lowering.body(node)
-                self._pending = None
-        return self._body
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    source: SourceFile
-    blocks: tuple[Block, ...]
-    attributes: dict[str, Attribute]
-    """Top-level `name = value`, as in .tfvars files."""
-    problems: tuple[Problem, ...]
-
-
-# ---------------------------------------------------------------- parsing
+    from iam_preflight.errors import Problem
+    from iam_preflight.terraform.tree import TemplatePart
+    from iam_preflight.values import Scalar
+
+BOM = b"\xef\xbb\xbf"
+
+_MARKS = {
+    "template_interpolation": "interpolation",
+    "template_if_intro": "if",
+    "template_else_intro": "else",
+    "template_if_end": "endif",
+    "template_for_start": "for",
+    "template_for_end": "endfor",
+}
 
 
 @functools.cache
@@ -276,201 +80,215 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_hcl.language()))
 
 
-def parse_file(source: SourceFile) -> File:
-    """Top-level blocks and attributes of one file, and what does not parse."""
-    root = _parser().parse(source.data).root_node
-    lowering = _Lowering(source, source.data, 0)
-    problems = list(_syntax_problems(root, lowering)) if root.has_error else []
-    blocks: list[Block] = []
-    attributes: dict[str, Attribute] = {}
-    for node in _body_children(root):
-        if node.type == "block":
-            blocks.append(lowering.block(node, keep_tree=False))
-        elif node.type == "attribute":
-            attribute = lowering.attribute(node)
-            if attribute is not None:
-                attributes[attribute.name] = attribute
-    return File(source, tuple(blocks), attributes, tuple(problems))
+# ---------------------------------------------------------------- files
 
 
-def parse_template(text: Span) -> Template:
-    """The whole text of a span as a template, as `templatefile` reads a file.
+def parse_file(source: SourceFile, problems: list[Problem]) -> File:
+    """Top-level blocks and attributes of one file.
 
-    HCL has no entry point for a bare template in this grammar, so the text is parsed as the
-    content of a heredoc; offsets are shifted back.
+    What does not parse joins the problems: some of it now, some when a block is lowered.
     """
-    source, content = text.source, text.source.data[text.start : text.end]
-    marker = b"IAM_PREFLIGHT_TEMPLATE"
-    while marker in content:
-        marker += b"_"
-    prefix = b"x=<<" + marker + b"\n"
-    data = prefix + content + b"\n" + marker + b"\n"
-    lowering = _Lowering(source, data, text.start - len(prefix))
+    complaints = Complaints(problems)
+    if not source.is_ascii:
+        _check_encoding(source, complaints)
+    start = len(BOM) if source.data.startswith(BOM) else 0
+    text = Span(source, start, len(source.data))
+    body = parse_items(text, complaints)
+    if body is None:
+        from iam_preflight.terraform.recovery import recover
+
+        body = recover(text, complaints)
+    return File(source, body.blocks, body.attributes)
+
+
+def parse_items(text: Span, complaints: Complaints) -> Body | None:
+    """The blocks and attributes of a text; None when it does not parse."""
+    source = text.source
+    is_whole = text.start == 0 and text.end == len(source.data)
+    data = source.data if is_whole else source.data[text.start : text.end]
+    root = _parser().parse(data).root_node
+    if root.has_error or any(_is_broken_header(node, data) for node in _items_of(root)):
+        return None
+    return _Reader(source, data, text.start, complaints).items(root, text, keeps_tree=False)
+
+
+def _is_broken_header(node: Node, data: bytes) -> bool:
+    """The grammar lets `resource "a" "b"` without a brace run into the next block."""
+    if node.type != "block":
+        return False
+    brace = next((child for child in node.children if child.type == "block_start"), None)
+    return brace is not None and b"\n" in data[node.start_byte : brace.start_byte]
+
+
+def first_error(text: Span) -> Span | None:
+    """Where tree-sitter stumbles first; None when the text parses."""
+    data = text.source.data[text.start : text.end]
     stack = [_parser().parse(data).root_node]
     while stack:
         node = stack.pop()
-        if node.type == "heredoc_template":
-            start, end = len(prefix), len(prefix) + len(content)
-            return Template(lowering.template_parts(node, start, end, is_quoted=False), text)
-        stack.extend(reversed(node.children))
-    return Template((Fragment(content.decode("utf-8", "replace"), text),), text)
+        if node.is_missing or node.type == "ERROR":
+            return Span(text.source, text.start + node.start_byte, text.start + node.end_byte)
+        if node.has_error:
+            stack.extend(reversed(node.children))
+    return None
 
 
-def parse_expression(text: Span) -> Expression:
-    """The whole text of a span as one expression."""
-    prefix = b"x="
-    data = prefix + text.source.data[text.start : text.end] + b"\n"
-    lowering = _Lowering(text.source, data, text.start - len(prefix))
-    for node in _body_children(_parser().parse(data).root_node):
-        if node.type == "attribute":
-            attribute = lowering.attribute(node)
-            if attribute is not None:
-                return attribute.expression
-    return Broken(text)
+def _check_encoding(source: SourceFile, complaints: Complaints) -> None:
+    try:
+        source.data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        complaints.add("not UTF-8 text", Span(source, error.start, error.start + 1))
 
 
-def _parse_block_again(span: Span) -> Body:
-    data = span.source.data[span.start : span.end]
-    lowering = _Lowering(span.source, data, span.start)
-    for node in _body_children(_parser().parse(data).root_node):
-        if node.type == "block":
-            return lowering.body(node)
-    return Body({}, (), span)
+# ---------------------------------------------------------------- expressions on their own
 
 
-def _body_children(root: Node) -> Iterator[Node]:
-    """Blocks and attributes at the top of a file, also those beside an error."""
-    for child in root.children:
-        match child.type:
-            case "body" | "ERROR":
-                yield from _body_children(child)
-            case "block" | "attribute":
-                yield child
+def parse_template(
+    data: bytes, span: Span, place: Callable[[int, int], Span], complaints: Complaints
+) -> Template:
+    """Text as a template, as `templatefile` reads a file; `place` says where its bytes are from.
 
-
-def _syntax_problems(root: Node, lowering: _Lowering) -> Iterator[Problem]:
+    The grammar has no entry point for a bare template, so the text is parsed as the content of
+    a heredoc.
+    """
+    marker = b"IAM_PREFLIGHT_TEMPLATE"
+    while marker in data:
+        marker += b"_"
+    head = b"x=<<" + marker + b"\n"
+    whole = head + data + b"\n" + marker + b"\n"
+    reader = _PlacedReader(span, whole, len(head), place, complaints)
+    root = _parser().parse(whole).root_node
+    if root.has_error:
+        complaints.add("the template does not parse", span)
+        return Template((), span)
     stack = [root]
     while stack:
         node = stack.pop()
-        if node.is_missing:
-            span = lowering.span(node)
-            yield Problem(ProblemKind.SYNTAX, f"{_readable(node.type)} is missing", span.path, span)
-        elif node.type == "ERROR":
-            span = lowering.span(node)
-            first_line = span.text.strip().split("\n", 1)[0][:60]
-            message = f"unexpected {first_line!r}" if first_line else "unexpected end of text"
-            yield Problem(ProblemKind.SYNTAX, message, span.path, span)
-        elif node.has_error:
-            stack.extend(reversed(node.children))
+        if node.type == "heredoc_template":
+            parts = reader.template_parts(node, len(head), len(head) + len(data), is_quoted=False)
+            return Template(parts, span)
+        stack.extend(reversed(node.children))
+    return Template((Fragment(data.decode("utf-8", "replace"), span),), span)
 
 
-def _readable(token: str) -> str:
-    names = {
-        "block_end": "closing brace",
-        "object_end": "closing brace",
-        "tuple_end": "closing bracket",
-        "quoted_template_end": "closing quote",
-        "template_interpolation_end": "closing brace of an interpolation",
-        "template_directive_end": "closing brace of a directive",
-    }
-    return names.get(token, token)
+def parse_expression(
+    data: bytes, span: Span, place: Callable[[int, int], Span], complaints: Complaints
+) -> Expression:
+    """Text as one expression, as `-var` reads a value that is not a plain string."""
+    head = b"x=("
+    whole = head + data + b"\n)\n"
+    reader = _PlacedReader(span, whole, len(head), place, complaints)
+    root = _parser().parse(whole).root_node
+    if not root.has_error:
+        for node in _items_of(root):
+            attribute = reader.attribute(node)
+            if node.type == "attribute" and attribute is not None:
+                return attribute.expression
+    return Broken(span)
 
 
-# ---------------------------------------------------------------- lowering
-
-_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)|\$\$\{|%%\{", re.DOTALL)
-_TEMPLATE_ESCAPE = re.compile(rb"\$\$\{|%%\{")
-_WORDS = re.compile(rb"[A-Za-z_][\w-]*")
+# ---------------------------------------------------------------- bodies
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """One piece of a flattened template, before trimming and nesting."""
-
-    kind: str
-    start: int
-    end: int
-    node: Node | None = None
-    trims_left: bool = False
-    trims_right: bool = False
+def _items_of(root: Node) -> Iterator[Node]:
+    for child in root.children:
+        kind = child.type
+        if kind == "body":
+            yield from _items_of(child)
+        elif kind in ("block", "attribute"):
+            yield child
 
 
-class _Lowering:
+class _Reader:
     """Turns tree-sitter nodes over `data` into the typed tree; `base` is where data starts."""
 
-    __slots__ = ("base", "data", "source")
+    __slots__ = ("base", "complaints", "data", "source")
 
-    def __init__(self, source: SourceFile, data: bytes, base: int) -> None:
+    def __init__(self, source: SourceFile, data: bytes, base: int, complaints: Complaints) -> None:
         self.source = source
         self.data = data
         self.base = base
+        self.complaints = complaints
+
+    def between(self, start: int, end: int) -> Span:
+        return Span(self.source, start + self.base, end + self.base)
 
     def span(self, node: Node) -> Span:
-        return Span(self.source, node.start_byte + self.base, node.end_byte + self.base)
-
-    def _between(self, start: int, end: int) -> Span:
-        return Span(self.source, start + self.base, end + self.base)
+        return self.between(node.start_byte, node.end_byte)
 
     def text(self, node: Node) -> str:
         return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
 
-    # ---- bodies
+    def complain(self, message: str, start: int, end: int) -> None:
+        self.complaints.add(message, self.between(start, end))
 
-    def block(self, node: Node, *, keep_tree: bool = True) -> Block:
-        block_type, labels, header_end = "", [], node.start_byte
-        for child in node.children:
-            match child.type:
-                case "identifier":
-                    if block_type:
-                        labels.append(self.text(child))
-                    else:
-                        block_type = self.text(child)
-                case "string_lit":
-                    labels.append(self.text(child)[1:-1])
-                case "block_start":
-                    break
-                case _:
-                    continue
-            header_end = child.end_byte
-        return Block(
-            block_type,
-            tuple(labels),
-            self.span(node),
-            self._between(node.start_byte, header_end),
-            pending=(self, node) if keep_tree else None,
-        )
-
-    def body(self, block: Node) -> Body:
+    def items(self, parent: Node, span: Span, *, keeps_tree: bool) -> Body:
+        """The attributes and blocks directly under a node."""
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
-        for child in block.children:
-            if child.type in ("body", "ERROR"):
-                for node in _body_children(child):
-                    if node.type == "block":
-                        blocks.append(self.block(node))
-                    else:
-                        attribute = self.attribute(node)
-                        if attribute is not None:
-                            attributes.setdefault(attribute.name, attribute)
-        return Body(attributes, tuple(blocks), self.span(block))
+        previous_end = -1
+        for node in _items_of(parent):
+            start = node.start_byte
+            if previous_end >= 0 and b"\n" not in self.data[previous_end:start]:
+                self.complain("a new line must begin here", start, node.end_byte)
+            previous_end = node.end_byte
+            if node.type == "block":
+                blocks.append(self.block(node, keeps_tree=keeps_tree))
+                continue
+            attribute = self.attribute(node)
+            if attribute is None:
+                continue
+            if attribute.name in attributes:
+                self.complain(f'"{attribute.name}" is set twice', start, node.end_byte)
+            else:
+                attributes[attribute.name] = attribute
+        return Body(attributes, tuple(blocks), span)
+
+    def block(self, node: Node, *, keeps_tree: bool) -> Block:
+        block_type, labels, header_end = "", [], node.start_byte
+        for child in node.children:
+            kind = child.type
+            if kind == "identifier":
+                if block_type:
+                    labels.append(self.text(child))
+                else:
+                    block_type = self.text(child)
+            elif kind == "string_lit":
+                labels.append(self._label(child))
+            elif kind == "block_start":
+                break
+            else:
+                continue
+            header_end = child.end_byte
+        span = self.span(node)
+        header = self.between(node.start_byte, header_end)
+        if keeps_tree:
+            lower = functools.partial(self.items, node, span, keeps_tree=True)
+        else:
+            lower = functools.partial(_parse_block_again, span, self.complaints)
+        return Block(block_type, tuple(labels), span, header, lower)
+
+    def _label(self, node: Node) -> str:
+        raw = self.text(node)[1:-1]
+        if "\\" in raw:
+            self._check_escapes(node.start_byte, node.end_byte)
+        if "${" in raw or "%{" in raw:
+            message = "a block's label cannot hold an interpolation"
+            self.complain(message, node.start_byte, node.end_byte)
+        return raw
 
     def attribute(self, node: Node) -> Attribute | None:
         name: Node | None = None
         value: Node | None = None
         for child in node.children:
-            if child.type == "identifier" and name is None:
+            if name is None and child.type == "identifier":
                 name = child
             elif child.type == "expression":
                 value = child
-        if name is None:
+        if name is None or value is None:
             return None
-        return Attribute(
-            self.text(name),
-            self.span(node),
-            self.span(name),
-            pending=(self, value) if value is not None else None,
-        )
+        lower = functools.partial(self.expression, value)
+        return Attribute(self.text(name), self.span(node), self.span(name), lower)
 
     # ---- expressions
 
@@ -504,7 +322,7 @@ class _Lowering:
                 items = [self.expression(c) for c in children if c.type == "expression"]
                 return Tuple(tuple(items), self.span(node))
             case "object":
-                return self._object(node, children)
+                return self._object(node)
             case "for_tuple_expr" | "for_object_expr":
                 return self._for(node, children)
             case _:
@@ -526,9 +344,12 @@ class _Lowering:
         return self._steps(result, steps)
 
     def _steps(self, operand: Expression, steps: Sequence[Node]) -> Expression:
-        start = operand.span.start
         for step in steps:
-            span = Span(self.source, start, step.end_byte + self.base)
+            end = self.between(step.start_byte, step.end_byte)
+            if operand.span.source is end.source and operand.span.start <= end.end:
+                span = Span(end.source, operand.span.start, end.end)
+            else:
+                span = end
             match step.type:
                 case "get_attr":
                     name = step.children[-1] if step.children else step
@@ -598,11 +419,17 @@ class _Lowering:
         right = self._chain(children[at + 1 :], node)
         return Binary(children[at].type, left, right, self.span(node))
 
-    def _object(self, node: Node, children: Sequence[Node]) -> Expression:
+    def _object(self, node: Node) -> Expression:
         entries: list[tuple[Expression, Expression]] = []
-        for child in children:
+        previous_end = -1
+        for child in node.children:
             if child.type != "object_elem":
                 continue
+            start = child.start_byte
+            separator = self.data[previous_end:start] if previous_end >= 0 else b","
+            if b"\n" not in separator and b"," not in separator:
+                self.complain("a comma or a new line must stand before this", start, child.end_byte)
+            previous_end = child.end_byte
             sides = [c for c in child.children if c.type == "expression"]
             if len(sides) == 2:
                 entries.append((self._object_key(sides[0]), self.expression(sides[1])))
@@ -611,8 +438,12 @@ class _Lowering:
     def _object_key(self, node: Node) -> Expression:
         """A bare word as a key is its own name, not a reference."""
         named = [child for child in node.children if child.type != "comment"]
-        if len(named) == 1 and named[0].type == "variable_expr":
-            return Literal(self.text(named[0]), self.span(node))
+        if len(named) == 1 and named[0].type in ("variable_expr", "literal_value"):
+            word = named[0]
+            if word.type == "variable_expr" or (
+                word.children and word.children[0].type in ("bool_lit", "null_lit")
+            ):
+                return Literal(self.text(word), self.span(node))
         return self.expression(node)
 
     def _for(self, node: Node, children: Sequence[Node]) -> Expression:
@@ -654,14 +485,13 @@ class _Lowering:
     def _quoted(self, node: Node) -> Expression:
         span = self.span(node)
         start, end = node.start_byte + 1, node.end_byte - 1
-        if end < start:
+        if end <= start:
             return Literal("", span)
         parts = self.template_parts(node, start, end, is_quoted=True)
         if not parts:
             return Literal("", span)
-        if all(isinstance(part, Fragment) for part in parts):
-            if len(parts) == 1 and isinstance(parts[0], Fragment):
-                return Literal(parts[0].text, span)
+        if len(parts) == 1 and isinstance(parts[0], Fragment):
+            return Literal(parts[0].text, span)
         return Template(parts, span)
 
     def _heredoc(self, node: Node) -> Expression:
@@ -677,222 +507,115 @@ class _Lowering:
     def template_parts(
         self, node: Node, start: int, end: int, *, is_quoted: bool, flush: bool = False
     ) -> tuple[TemplatePart, ...]:
-        tokens = self._flatten(node, start, end)
-        pieces: list[_Token | list[Fragment]] = []
-        for i, token in enumerate(tokens):
-            if token.kind != "text":
-                pieces.append(token)
-                continue
-            first, last = token.start, token.end
-            if i > 0 and tokens[i - 1].trims_right:
-                first = self._skip_space(first, last)
-            if i + 1 < len(tokens) and tokens[i + 1].trims_left:
-                last = self._unskip_space(first, last)
-            pieces.append(self._fragments(first, last, is_quoted=is_quoted, by_line=flush))
-        if flush:
-            _strip_indent(pieces)
-        flat: list[Fragment | _Token] = []
-        for piece in pieces:
-            flat.extend(piece if isinstance(piece, list) else [piece])
-        parts, _ = self._nest(flat, 0, ())
-        return tuple(_merge_fragments(parts))
-
-    def _skip_space(self, start: int, end: int) -> int:
-        while start < end and self.data[start : start + 1].isspace():
-            start += 1
-        return start
-
-    def _unskip_space(self, start: int, end: int) -> int:
-        while end > start and self.data[end - 1 : end].isspace():
-            end -= 1
-        return end
-
-    def _flatten(self, node: Node, start: int, end: int) -> list[_Token]:
-        """Text, interpolations and directive marks in order; text is what lies between."""
-        marks = list(self._marks(node))
-        tokens: list[_Token] = []
+        pieces: list[Piece] = []
         at = start
-        for mark in marks:
-            if mark.start > at:
-                tokens.append(_Token("text", at, mark.start))
-            tokens.append(mark)
-            at = max(at, mark.end)
-        if at < end:
-            tokens.append(_Token("text", at, end))
-        return tokens
+        for child in self._marks(node):
+            pieces.extend(self._literals(at, child.start_byte, is_quoted=is_quoted))
+            pieces.append(self._mark(child))
+            at = max(at, child.end_byte)
+        pieces.extend(self._literals(at, end, is_quoted=is_quoted))
+        return assemble(pieces, flush=flush)
 
-    def _marks(self, node: Node) -> Iterator[_Token]:
-        kinds = {
-            "template_interpolation": "interpolation",
-            "template_if_intro": "if",
-            "template_else_intro": "else",
-            "template_if_end": "endif",
-            "template_for_start": "for",
-            "template_for_end": "endfor",
-        }
+    def _marks(self, node: Node) -> Iterator[Node]:
         for child in node.children:
-            kind = kinds.get(child.type)
-            if kind is not None:
-                opening = self.data[child.start_byte : child.start_byte + 3]
-                closing = self.data[max(child.end_byte - 2, 0) : child.end_byte]
-                yield _Token(
-                    kind,
-                    child.start_byte,
-                    child.end_byte,
-                    child,
-                    trims_left=opening.endswith(b"~"),
-                    trims_right=closing.startswith(b"~"),
-                )
+            if child.type in _MARKS:
+                yield child
             elif child.type in ("template_directive", "template_if", "template_for"):
                 yield from self._marks(child)
 
-    def _fragments(self, start: int, end: int, *, is_quoted: bool, by_line: bool) -> list[Fragment]:
+    def _mark(self, node: Node) -> Mark:
+        opening = self.data[node.start_byte : node.start_byte + 3]
+        closing = self.data[max(node.end_byte - 2, 0) : node.end_byte]
+        expression: Expression | None = None
+        names: list[str] = []
+        for child in node.children:
+            if child.type == "expression":
+                expression = self.expression(child)
+            elif child.type == "identifier":
+                names.append(self.text(child))
+        return Mark(
+            _MARKS[node.type],
+            self.span(node),
+            expression,
+            tuple(names),
+            trims_left=opening.endswith(b"~"),
+            trims_right=closing.startswith(b"~"),
+        )
+
+    def _literals(self, start: int, end: int, *, is_quoted: bool) -> Iterator[list[Fragment]]:
+        """The literal tokens of known text: one in a quoted string, else one for each line."""
+        if start >= end:
+            return
+        if is_quoted:
+            if self.data.find(b"\\", start, end) >= 0:
+                self._check_escapes(start, end)
+            newline = self.data.find(b"\n", start, end)
+            if newline >= 0:
+                self.complain("a quoted string must end on its line", newline, newline + 1)
+            yield self._fragments(start, end, QUOTED_ESCAPE)
+            return
+        while start < end:
+            newline = self.data.find(b"\n", start, end)
+            stop = newline + 1 if newline >= 0 else end
+            yield self._fragments(start, stop, TEMPLATE_ESCAPE)
+            start = stop
+
+    def _fragments(self, start: int, end: int, escape: re.Pattern[bytes]) -> list[Fragment]:
         """Known text, cut wherever it stops being byte for byte what the file says."""
         out: list[Fragment] = []
-        pattern = _ESCAPE if is_quoted else _TEMPLATE_ESCAPE
-        at = start
-        while at < end:
-            found = pattern.search(self.data, at, end)
+        data = self.data
+        while start < end:
+            found = escape.search(data, start, end)
             stop = found.start() if found else end
-            if stop > at:
-                out.extend(self._plain(at, stop, by_line=by_line))
+            if stop > start:
+                text = data[start:stop].decode("utf-8", "replace")
+                out.append(Fragment(text, self.between(start, stop)))
             if found is None:
                 break
             raw = found.group().decode("utf-8", "replace")
-            out.append(Fragment(_unescape(raw), self._between(found.start(), found.end())))
-            at = found.end()
+            out.append(Fragment(unescape(raw), self.between(found.start(), found.end())))
+            start = found.end()
         return out
 
-    def _plain(self, start: int, end: int, *, by_line: bool) -> Iterator[Fragment]:
-        while start < end:
-            stop = end
-            if by_line:
-                newline = self.data.find(b"\n", start, end)
-                stop = newline + 1 if newline >= 0 else end
-            text = self.data[start:stop].decode("utf-8", "replace")
-            yield Fragment(text, self._between(start, stop))
-            start = stop
-
-    def _nest(
-        self, tokens: Sequence[Fragment | _Token], at: int, until: tuple[str, ...]
-    ) -> tuple[list[TemplatePart], int]:
-        """Parts up to a closing mark; returns them and the index of that mark."""
-        parts: list[TemplatePart] = []
-        while at < len(tokens):
-            token = tokens[at]
-            if isinstance(token, Fragment):
-                parts.append(token)
-            elif token.kind in until:
-                return parts, at
-            elif token.kind == "interpolation":
-                span = self._between(token.start, token.end)
-                parts.append(Interpolation(self._expression_in(token), span))
-            elif token.kind == "if":
-                then, at = self._nest(tokens, at + 1, ("else", "endif"))
-                otherwise: list[TemplatePart] = []
-                closing = tokens[at] if at < len(tokens) else None
-                if isinstance(closing, _Token) and closing.kind == "else":
-                    otherwise, at = self._nest(tokens, at + 1, ("endif",))
-                span = self._between(token.start, token.end)
-                condition = self._expression_in(token)
-                parts.append(
-                    IfDirective(
-                        condition,
-                        tuple(_merge_fragments(then)),
-                        tuple(_merge_fragments(otherwise)),
-                        span,
-                    )
-                )
-            elif token.kind == "for":
-                body, at = self._nest(tokens, at + 1, ("endfor",))
-                parts.append(self._for_directive(token, body))
-            at += 1
-        return parts, at
-
-    def _for_directive(self, token: _Token, body: list[TemplatePart]) -> TemplatePart:
-        node = token.node
-        names = [self.text(c) for c in node.children if c.type == "identifier"] if node else []
-        span = self._between(token.start, token.end)
-        key, value = (names[0], names[1]) if len(names) > 1 else (None, names[0] if names else "")
-        merged = tuple(_merge_fragments(body))
-        return ForDirective(key, value, self._expression_in(token), merged, span)
-
-    def _expression_in(self, token: _Token) -> Expression:
-        if token.node is not None:
-            for child in token.node.children:
-                if child.type == "expression":
-                    return self.expression(child)
-        return Broken(self._between(token.start, token.end))
+    def _check_escapes(self, start: int, end: int) -> None:
+        at = start
+        while True:
+            at = self.data.find(b"\\", at, end)
+            if at < 0:
+                return
+            if BAD_ESCAPE.match(self.data, at, end):
+                self.complain("an unknown escape in a string", at, min(at + 2, end))
+            at += 2
 
 
-def _merge_fragments(parts: Sequence[TemplatePart]) -> Iterator[TemplatePart]:
-    """Neighbouring text that is also contiguous in the file becomes one fragment."""
-    held: Fragment | None = None
-    for part in parts:
-        if not isinstance(part, Fragment):
-            if held is not None:
-                yield held
-                held = None
-            yield part
-            continue
-        if not part.text:
-            continue
-        if (
-            held is not None
-            and held.span.end == part.span.start
-            and _is_verbatim(held)
-            and _is_verbatim(part)
-        ):
-            span = Span(held.span.source, held.span.start, part.span.end)
-            held = Fragment(held.text + part.text, span)
-        else:
-            if held is not None:
-                yield held
-            held = part
-    if held is not None:
-        yield held
+class _PlacedReader(_Reader):
+    """Reads text that is not in one piece in any file; `place` knows where its bytes are from."""
+
+    __slots__ = ("head", "place")
+
+    def __init__(
+        self,
+        span: Span,
+        data: bytes,
+        head: int,
+        place: Callable[[int, int], Span],
+        complaints: Complaints,
+    ) -> None:
+        super().__init__(span.source, data, 0, complaints)
+        self.head = head
+        self.place = place
+
+    def between(self, start: int, end: int) -> Span:
+        return self.place(max(start - self.head, 0), max(end - self.head, 0))
 
 
-def _is_verbatim(fragment: Fragment) -> bool:
-    span = fragment.span
-    return span.source.data[span.start : span.end] == fragment.text.encode("utf-8")
-
-
-def _strip_indent(pieces: list[_Token | list[Fragment]]) -> None:
-    """`<<-`: takes the smallest indentation of all lines off every line, in place."""
-    smallest: int | None = None
-    starts: list[tuple[list[Fragment], int]] = []
-    at_line_start = True
-    for piece in pieces:
-        if isinstance(piece, _Token):
-            if at_line_start:
-                smallest = 0
-            at_line_start = False
-            continue
-        for i, fragment in enumerate(piece):
-            if at_line_start:
-                rest = fragment.text.lstrip()
-                if rest or not fragment.text.endswith("\n"):
-                    indent = len(fragment.text) - len(rest)
-                    smallest = indent if smallest is None else min(smallest, indent)
-                    starts.append((piece, i))
-            at_line_start = fragment.text.endswith("\n")
-    if not smallest:
-        return
-    for piece, i in starts:
-        fragment = piece[i]
-        cut = len(fragment.text[:smallest].encode("utf-8"))
-        span = fragment.span
-        piece[i] = Fragment(fragment.text[smallest:], Span(span.source, span.start + cut, span.end))
-
-
-def _unescape(raw: str) -> str:
-    if raw in ("$${", "%%{"):
-        return raw[1:]
-    if raw[1] in "uU" and len(raw) > 2:
-        code = int(raw[2:], 16)
-        return chr(code) if code < 0x110000 else "\ufffd"
-    return _ESCAPES.get(raw[1], raw)
+def _parse_block_again(span: Span, complaints: Complaints) -> Body:
+    data = span.source.data[span.start : span.end]
+    reader = _Reader(span.source, data, span.start, complaints)
+    for node in _items_of(_parser().parse(data).root_node):
+        if node.type == "block":
+            return reader.items(node, span, keeps_tree=True)
+    return Body({}, (), span)
 
 
 def parse_number(text: str) -> Scalar:
@@ -903,6 +626,8 @@ def parse_number(text: str) -> Scalar:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    if number == number.to_integral_value() and abs(number.adjusted()) < 400:
+    if number.is_zero():
+        return 0
+    if abs(number.adjusted()) < 400 and number == number.to_integral_value():
         return int(number)
     return number

@@ -1,0 +1,145 @@
+"""Terraform's pure functions on values, as far as they are known.
+
+A function is one entry of its theme's `FUNCTIONS`. Those that only move things about (`concat`,
+`merge`, `flatten`) keep holes, alternatives and places; the others ask for known arguments and
+give a hole where one is missing. Nothing here raises: a wrong call is an error hole, as `try`
+and `can` need it.
+
+The list: https://developer.hashicorp.com/terraform/language/functions
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from iam_preflight.terraform.functions.arguments import (
+    Function,
+    Invocation,
+    NotKnown,
+    TooLarge,
+    Undecided,
+    WrongArguments,
+)
+from iam_preflight.terraform.narrowing import narrow, without_errors
+from iam_preflight.terraform.types import ConversionError
+from iam_preflight.values import (
+    MAX_ARMS,
+    Assumptions,
+    Choice,
+    Reason,
+    Unknown,
+    Value,
+    choice,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as MappingABC
+
+UNPREDICTABLE = frozenset({"bcrypt", "plantimestamp", "rsadecrypt", "timestamp", "uuid"})
+"""Functions whose result is known only when Terraform runs (or with a secret key)."""
+
+
+@functools.cache
+def table() -> MappingABC[str, Function]:
+    from iam_preflight.terraform.functions import (
+        aws,
+        collections,
+        conversion,
+        dates,
+        encoding,
+        files,
+        formatting,
+        hashes,
+        network,
+        numeric,
+        text,
+        yaml,
+    )
+
+    found: dict[str, Function] = {}
+    for theme in (
+        aws,
+        collections,
+        conversion,
+        dates,
+        encoding,
+        files,
+        formatting,
+        hashes,
+        network,
+        numeric,
+        text,
+        yaml,
+    ):
+        found.update(theme.FUNCTIONS)
+    return found
+
+
+@functools.cache
+def folding() -> frozenset[str]:
+    """Functions that take every alternative of an argument into one result."""
+    from iam_preflight.terraform.functions.collections import FOLDING
+
+    return FOLDING
+
+
+def call(invocation: Invocation, arguments: tuple[Value, ...]) -> Value:
+    """Calls a function by name; every alternative of an argument gives an alternative result."""
+    name = invocation.name
+    function = table().get(name)
+    if function is None:
+        if name in UNPREDICTABLE:
+            return invocation.unknown(Reason.COMPUTED)
+        return invocation.unknown(Reason.UNSUPPORTED)
+    if name not in folding():
+        for argument in arguments:
+            if isinstance(argument, Choice):
+                return _split(invocation, arguments, argument)
+    return _call(invocation, function, arguments)
+
+
+def _call(invocation: Invocation, function: Function, arguments: tuple[Value, ...]) -> Value:
+    for argument in arguments:
+        if isinstance(argument, Unknown) and argument.reason is Reason.ERROR:
+            return argument
+    try:
+        return function(invocation, arguments)
+    except NotKnown as missing:
+        reason = _reason(arguments) or missing.reason
+        return invocation.unknown(reason, arguments)
+    except Undecided as undecided:
+        return _split(invocation, arguments, undecided.choice)
+    except TooLarge:
+        return invocation.scope.frame.limit(invocation.label(), invocation.span)
+    except (WrongArguments, ConversionError, IndexError, ValueError, ArithmeticError):
+        return invocation.unknown(Reason.ERROR, arguments)
+
+
+def _reason(arguments: tuple[Value, ...]) -> Reason | None:
+    """An argument that is in error makes the call one; others just make it unknown."""
+    for argument in arguments:
+        if isinstance(argument, Unknown) and argument.reason in (Reason.MISSING, Reason.LIMIT):
+            return argument.reason
+    return None
+
+
+def _split(invocation: Invocation, arguments: tuple[Value, ...], undecided: Choice) -> Value:
+    """The call once for each alternative of one of the values that it depends on.
+
+    Past the bound the value is a hole instead.
+    """
+    width = invocation.width * len(undecided.arms)
+    if width > MAX_ARMS:
+        hole = Unknown(Reason.FUNCTION, "one of several values", undecided.span)
+        return call(invocation, tuple(narrow(a, (), (undecided, hole)) for a in arguments))
+    arms: list[tuple[Assumptions, Value]] = []
+    for given, arm in undecided.arms:
+        scope = invocation.scope.assuming(given)
+        if scope is None:
+            continue
+        narrowed = tuple(narrow(a, scope.given, (undecided, arm)) for a in arguments)
+        again = Invocation(invocation.name, invocation.node, scope, width)
+        again.sensitive = invocation.sensitive
+        arms.append((given, call(again, narrowed)))
+    return choice(arms if invocation.scope.tries else without_errors(arms), invocation.span)
