@@ -84,11 +84,20 @@ class ConditionKey:
     is_multivalued: bool
     restriction: Restriction
     presence: Presence | None = None
-    """None for the key of one service."""
+    """None where that is not known: most keys of services."""
     about: str = ""
-    """`principal`, `session`, `network`, `resource` or `request`, for global keys."""
+    """`principal`, `session`, `network`, `resource` or `request`; empty for a service's key."""
     usual: tuple[str, ...] = ()
     """The values that an ordinary request has anyway."""
+
+    @property
+    def is_global(self) -> bool:
+        return bool(self.about)
+
+    @property
+    def is_always_there(self) -> bool:
+        """Whether every request that can carry the key does, unless it is anonymous."""
+        return self.presence in (Presence.ALWAYS, Presence.SIGNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +199,7 @@ class _GlobalKey(msgspec.Struct):
 
 class _ServiceKey(msgspec.Struct):
     restricts: Restriction
+    present: Presence | None = None
     usual: tuple[str, ...] = ()
 
 
@@ -534,6 +544,7 @@ class Catalog:
             record.type,
             record.type.startswith("ArrayOf"),
             known.restricts if known else Restriction.SCOPE,
+            known.present if known else None,
             usual=known.usual if known else (),
         )
 

@@ -57,6 +57,9 @@ KNOWN_OPERATORS = frozenset(
 )
 """Without `Not`, `IfExists` and quantifier, in lower case."""
 
+TIMES = {"aws:currenttime": True, "aws:epochtime": True, "aws:tokenissuetime": False}
+"""Keys that hold a moment no earlier than now, and whether every request carries them."""
+
 Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 _DATE = re.compile(
@@ -108,9 +111,14 @@ class ConditionMatcher:
         )
         self._tokens: list[Tokens] | None = None
 
-    def holds(self, context: Context) -> tuple[Truth, Doubt]:
-        """Whether the condition is met, and what that hangs on when it is a maybe."""
+    def holds(self, context: Context, since: Decimal | None = None) -> tuple[Truth, Doubt]:
+        """Whether the condition is met, and what that hangs on when it is a maybe.
+
+        No request is made before `since` (seconds since 1970), where that is given.
+        """
         truth, doubt = self._holds(context)
+        if since is not None and truth is Truth.MAYBE and self.key in TIMES:
+            truth = self._in_time(since, is_always_there=TIMES[self.key])
         if self.condition.assumptions and truth is not Truth.YES:
             return Truth.MAYBE, doubt | Doubt.ASSUMPTION
         return truth, doubt if truth is Truth.MAYBE else Doubt.NONE
@@ -129,6 +137,24 @@ class ConditionMatcher:
                 return (absent if absent is present else Truth.MAYBE), Doubt.CONDITION
             case _:
                 return self._with_values(values, context)
+
+    def _in_time(self, since: Decimal, *, is_always_there: bool) -> Truth:
+        """The answer for every moment from `since` on."""
+        how = self.condition.operator
+        order = how.base.removeprefix("date").removeprefix("numeric")
+        if how.quantifier or order not in ORDERS or not self.condition.values:
+            return Truth.MAYBE
+        best = Truth.NO
+        for value in self.condition.values:
+            moment = date_of(value.text) if value.is_known else None
+            if moment is None or value.assumptions or moment >= since:
+                best = max(best, Truth.MAYBE)
+            elif order.startswith("greaterthan"):
+                best = Truth.YES
+        truth = best.negated() if how.is_negated else best
+        if is_always_there or truth is self.when_absent():
+            return truth
+        return Truth.MAYBE
 
     def when_absent(self) -> Truth:
         """The answer for a request without the key."""

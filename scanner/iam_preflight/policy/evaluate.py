@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from iam_preflight.knowledge.actionset import ActionSet
 from iam_preflight.knowledge.catalog import catalog as shipped_catalog
 from iam_preflight.policy.callers import Caller, CallerKind, Via
+from iam_preflight.policy.conditions import date_of
 from iam_preflight.policy.context import UNKNOWN_CONTEXT, Context, pattern_text
+from iam_preflight.policy.globs import Wildcards, is_anything, may_meet, text_tokens
 from iam_preflight.policy.match import text_matches
 from iam_preflight.policy.matchers import DocumentMatcher, ResourceArn
 from iam_preflight.policy.truth import Doubt, Truth, all_of, any_of
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterable, Iterator
 
     from iam_preflight.knowledge.catalog import Catalog
@@ -128,14 +132,18 @@ class _Findings:
 class Evaluator:
     """Decides requests; remembers what it has worked out about each document.
 
-    Make one for a scan and ask it everything: documents are told apart by identity.
+    Make one for a scan and ask it everything: documents are told apart by identity. No request
+    is made before `since`; the day that AWS's data was taken, unless a later one is given.
     """
 
-    def __init__(self, catalog: Catalog | None = None) -> None:
+    def __init__(self, catalog: Catalog | None = None, since: dt.date | None = None) -> None:
         self.catalog = catalog or shipped_catalog()
+        self.since = date_of((since or self.catalog.date).isoformat())
         self._documents: dict[int, DocumentMatcher] = {}
         self._arns: dict[object, ResourceArn] = {}
         self._never: dict[str, Callable[[str], bool]] = {}
+        self._reachable: dict[tuple[int, str], int] = {}
+        self._statements: list[Statement] = []
 
     def matcher(self, document: Document) -> DocumentMatcher:
         found = self._documents.get(id(document))
@@ -157,6 +165,37 @@ class Evaluator:
         """Whether the policies let the request through."""
         return _Case(self, policies, request).decide()
 
+    def reachable(self, statement: Statement, actions: ActionSet) -> ActionSet:
+        """Those of a statement's actions that can be asked for on one of its resources."""
+        if not statement.has_resource or statement.is_not_resource:
+            return actions
+        patterns = [self.arn(pattern).tokens for pattern in statement.resources]
+        if any(is_anything(pattern) for pattern in patterns):
+            return actions
+        masks: dict[str, int] = {}
+        for name in actions.services:
+            key = (id(statement), name)
+            mask = self._reachable.get(key)
+            if mask is None:
+                mask = self._reachable[key] = self._on_resources(name, patterns)
+                self._statements.append(statement)  # its id must not be given to another
+            masks[name] = actions.mask(name) & mask
+        return ActionSet(self.catalog, masks)
+
+    def _on_resources(self, service: str, patterns: list[Tokens]) -> int:
+        met: dict[str, bool] = {}
+        mask = 0
+        for index, action in enumerate(self.catalog.service(service).actions):
+            for use in action.resources:
+                glob = use.type.glob
+                if glob not in met:
+                    asked = text_tokens(glob, Wildcards.ARN)
+                    met[glob] = any(may_meet(asked, pattern) for pattern in patterns)
+                if met[glob]:
+                    mask |= 1 << index
+                    break
+        return mask
+
     def never(self, action: str) -> Callable[[str], bool]:
         """A test for keys that no request for the action carries, as AWS's reference says."""
         found = self._never.get(action)
@@ -175,7 +214,7 @@ class Evaluator:
                     facts.action(action) is not None
                     and (found := facts.condition_key(key)) is not None
                     # which resources can be tagged is where the reference has gaps
-                    and found.presence is None
+                    and not found.is_global
                     and not facts.is_key_available(key, action)
                 )
             return answer
@@ -239,7 +278,7 @@ class _Case:
         yield matcher.standing()
         yield matcher.resource(self.arn, self.context)
         if matcher.conditions:
-            yield matcher.conditions_hold(self.context, self.never)
+            yield matcher.conditions_hold(self.context, self.never, self.evaluator.since)
 
     # ---- how they add up
 

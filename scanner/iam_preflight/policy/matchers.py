@@ -30,6 +30,7 @@ from iam_preflight.policy.truth import Doubt, Truth
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable, Iterator
+    from decimal import Decimal
 
     from iam_preflight.policy.automaton import Tokens
     from iam_preflight.policy.callers import Caller
@@ -275,15 +276,21 @@ class StatementMatcher:
         return min(own, max(account, Truth.MAYBE))
 
     def conditions_hold(
-        self, context: Context, never: Callable[[str], bool] | None = None
+        self,
+        context: Context,
+        never: Callable[[str], bool] | None = None,
+        since: Decimal | None = None,
     ) -> Answer:
-        """Whether all conditions are met; `never` knows keys that no such request carries."""
+        """Whether all conditions are met.
+
+        `never` knows keys that no such request carries; no request is made before `since`.
+        """
         truth, doubt = YES
         for condition in self.conditions:
             if never is not None and condition.key is not None and never(condition.key):
                 one: Answer = condition.when_absent(), Doubt.NONE
             else:
-                one = condition.holds(context)
+                one = condition.holds(context, since)
             if one[0] is Truth.NO:
                 return NO
             truth = min(truth, one[0])

@@ -1,0 +1,294 @@
+"""How wide a statement is: whether its resources are broad, and what its conditions restrict.
+
+S3 and S4 of the rule catalogue. Both are about one action: a resource pattern is broad for the
+actions whose resources it covers, a condition restricts the actions whose requests carry its key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from iam_preflight.knowledge.catalog import Restriction
+from iam_preflight.policy.automaton import ANY, ANY_INSIDE, ONE
+from iam_preflight.policy.conditions import (
+    KNOWN_OPERATORS,
+    TEXT_OPERATORS,
+    TIMES,
+    compare,
+    network_of,
+)
+from iam_preflight.policy.context import texts_of
+from iam_preflight.policy.globs import (
+    ARN_COLONS,
+    Relation,
+    Symbol,
+    Wildcards,
+    is_anything,
+    may_meet,
+    relation,
+    text_tokens,
+    tokenize,
+)
+from iam_preflight.policy.match import text_matches
+from iam_preflight.policy.truth import Truth
+from iam_preflight.values import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.knowledge.catalog import Action, Catalog, ConditionKey
+    from iam_preflight.policy.automaton import Tokens
+    from iam_preflight.policy.document import Condition, Pattern, Statement
+
+_OPEN_REASONS = frozenset(
+    {Reason.VARIABLE, Reason.PARAMETER, Reason.FUNCTION, Reason.UNSUPPORTED, Reason.LIMIT}
+)
+"""Holes that may turn out to be a wildcard; the others are names that something will have."""
+
+
+# ---- resources (S3)
+
+
+def is_broad(pattern: Pattern, action: Action) -> Truth:
+    """Whether a resource pattern leaves the name open for some type of the action's resources.
+
+    A fixed partition, region or account does not make it narrow, a fixed path or prefix does.
+    No for actions that take no resource: they can only be granted on `*`.
+    """
+    wanted = tokenize(texts_of(pattern.parts), Wildcards.ARN)
+    truth = _is_broad(wanted, action)
+    if truth is Truth.NO and any(hole.reason in _OPEN_REASONS for hole in pattern.holes):
+        opened = tuple(ANY if isinstance(sign, Symbol) else sign for sign in wanted)
+        truth = min(_is_broad(opened, action), Truth.MAYBE)
+    return min(truth, Truth.MAYBE) if pattern.assumptions else truth
+
+
+def _is_broad(pattern: Tokens, action: Action) -> Truth:
+    if is_anything(pattern) and not action.is_only_star:
+        return Truth.YES
+    fields = _fields(pattern)
+    return Truth.of(any(_leaves_name_open(fields, use.type.arn) for use in action.resources))
+
+
+def _leaves_name_open(fields: list[Tokens], template: str) -> bool:
+    if not template:
+        return False
+    parts = template.split(":", ARN_COLONS)
+    if len(parts) <= ARN_COLONS or "${" not in parts[ARN_COLONS]:
+        return False
+    for have, want in zip(fields, parts[:ARN_COLONS], strict=False):
+        if not may_meet(have, _opened(want, ANY_INSIDE)):
+            return False
+    name = fields[ARN_COLONS] if len(fields) > ARN_COLONS else ()
+    # whatever stands for a name has at least one character, so that `?*` is as broad as `*`
+    return relation(_opened(parts[ARN_COLONS], ONE, ANY), name) is Relation.INSIDE
+
+
+def _opened(template: str, *wildcard: str) -> Tokens:
+    """A template's text with wildcards for each `${Placeholder}`."""
+    out: list[str] = []
+    rest = template
+    while rest:
+        known, opening, rest = rest.partition("${")
+        out.extend(known)
+        if opening:
+            out.extend(wildcard)
+            rest = rest.partition("}")[2]
+    return tuple(out)
+
+
+def _fields(pattern: Tokens) -> list[Tokens]:
+    """An ARN pattern's six fields; one that ends early with `*` has it for all that follow."""
+    fields: list[list[str]] = [[]]
+    for sign in pattern:
+        if sign == ":" and len(fields) <= ARN_COLONS:
+            fields.append([])
+        else:
+            fields[-1].append(sign)
+    if len(fields) <= ARN_COLONS and fields[-1][-1:] == [ANY]:
+        fields.extend([ANY] for _ in range(ARN_COLONS + 1 - len(fields)))
+    return [tuple(field) for field in fields]
+
+
+def breadth(statement: Statement, action: Action) -> tuple[Truth, Pattern | None]:
+    """Whether a statement's resources are broad for an action, and the pattern that makes it so.
+
+    Everything but something is broad; the pattern is then None.
+    """
+    if not statement.has_resource:
+        return Truth.NO, None
+    if statement.is_not_resource:
+        everything = any(is_anything(_tokens(p)) for p in statement.resources)
+        return Truth.of(not everything and not action.is_only_star), None
+    best: tuple[Truth, Pattern | None] = (Truth.NO, None)
+    for pattern in statement.resources:
+        truth = is_broad(pattern, action)
+        if truth > best[0]:
+            best = (truth, pattern)
+    return best
+
+
+def _tokens(pattern: Pattern) -> Tokens:
+    return tokenize(texts_of(pattern.parts), Wildcards.ARN)
+
+
+# ---- conditions (S4)
+
+
+class Strength(IntEnum):
+    """What a condition does for one action."""
+
+    NOTHING = 0
+    CONTEXT = 1
+    """It restricts when, where or how: a finding gets milder."""
+    SCOPE = 2
+    """It restricts who or what: there is no finding."""
+    NEVER = 3
+    """No request for the action can meet it: the statement is without effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one condition does for one action, and why."""
+
+    condition: Condition
+    strength: Strength
+    why: str
+    """A clause for people: `the key is not part of such requests, and IfExists lets them pass`."""
+    is_certain: bool = True
+    """False where a hole decides: the strength is then what it will be at best."""
+
+
+def judge(statement: Statement, action: str, catalog: Catalog) -> Iterator[Judgement]:
+    """What each condition of a statement does for an action."""
+    for condition in statement.conditions:
+        yield _judge(condition, statement, action, catalog)
+
+
+def restriction(statement: Statement, action: str, catalog: Catalog) -> Strength:
+    """How much a statement's conditions restrict an action, taken together."""
+    return max(
+        (judgement.strength for judgement in judge(statement, action, catalog)),
+        default=Strength.NOTHING,
+    )
+
+
+def _judge(condition: Condition, statement: Statement, action: str, catalog: Catalog) -> Judgement:
+    def found(strength: Strength, why: str, *, is_certain: bool = True) -> Judgement:
+        return Judgement(condition, strength, why, is_certain and not condition.assumptions)
+
+    how = condition.operator
+    if how.base not in KNOWN_OPERATORS or not condition.key.is_known:
+        return found(Strength.SCOPE, "what it asks for is not known here", is_certain=False)
+    key = catalog.condition_key(condition.key_name)
+    name = key.name if key is not None and "${" not in key.name else condition.key.text
+    fails_closed = _fails_closed(condition, statement)
+    if not catalog.is_key_available(condition.key_name, action) and not (
+        key is not None and key.is_global and fails_closed
+    ):
+        if fails_closed:
+            return found(Strength.NEVER, f"no request for {action} carries {name}")
+        return found(
+            Strength.NOTHING,
+            f"no request for {action} carries {name}, and without it anyone passes",
+        )
+    if how.base == "null":
+        wants_absence = any(value.text.lower() == "true" for value in condition.values)
+        if wants_absence:
+            return found(Strength.CONTEXT, f"only requests without {name} pass")
+        return found(Strength.NOTHING, f"any value of {name} will do")
+    if not fails_closed and not (key is not None and key.is_always_there):
+        return found(Strength.NOTHING, _open_because(condition, name))
+    if how.is_negated:
+        return found(Strength.NOTHING, f"every {name} passes but those named")
+    if condition.key_name in TIMES and "greaterthan" in how.base and not _has_end(statement):
+        return found(Strength.NOTHING, f"{name} only has a beginning, which passes for good")
+    for value in condition.values:
+        why = _why_open(value, condition, key, name)
+        if why:
+            return found(Strength.NOTHING, why)
+    is_scope = key is None or key.restriction is Restriction.SCOPE
+    is_certain = all(value.is_known for value in condition.values)
+    if is_scope:
+        return found(Strength.SCOPE, f"only named values of {name} pass", is_certain=is_certain)
+    return found(
+        Strength.CONTEXT,
+        f"{name} says where or how a request is made, not what it is about",
+        is_certain=is_certain,
+    )
+
+
+def _fails_closed(condition: Condition, statement: Statement) -> bool:
+    """Whether requests without the key do not pass."""
+    how = condition.operator
+    if how.base == "null":
+        return all(value.text.lower() != "true" for value in condition.values)
+    if how.is_if_exists or (how.is_negated and how.quantifier != "foranyvalue"):
+        return False
+    return how.quantifier != "forallvalues" or _must_be_there(condition.key_name, statement)
+
+
+def _must_be_there(key: str, statement: Statement) -> bool:
+    """Whether another condition asks for the key: `Null: false`, or `ForAnyValue`."""
+    return any(
+        other.key_name == key
+        and (
+            (other.operator.base == "null" and any(v.text == "false" for v in other.values))
+            or (other.operator.quantifier == "foranyvalue" and not other.operator.is_if_exists)
+        )
+        for other in statement.conditions
+    )
+
+
+def _open_because(condition: Condition, name: str) -> str:
+    how = condition.operator
+    if how.is_if_exists:
+        return f"IfExists lets requests without {name} pass"
+    if how.is_negated:
+        return f"requests without {name} pass"
+    return f"ForAllValues lets requests without {name} pass"
+
+
+def _has_end(statement: Statement) -> bool:
+    return any(
+        other.key_name in TIMES and "lessthan" in other.operator.base
+        for other in statement.conditions
+    )
+
+
+def _why_open(value: Pattern, condition: Condition, key: ConditionKey | None, name: str) -> str:
+    """Why a value lets everything pass; empty where it does not."""
+    if not value.is_known or value.assumptions:
+        return ""
+    base = condition.operator.base
+    if key is not None:
+        for usual in key.usual:
+            if _matches(base, value, usual):
+                return f"{name} is {usual} in ordinary requests"
+    if base in TEXT_OPERATORS:
+        wildcards = TEXT_OPERATORS[base]
+        pattern = text_tokens(value.text, wildcards)
+        open_texts = ("*", "arn:*", "arn:*:*:*:*:*", "o-*", "????????????")
+        samples = (text_tokens(text, Wildcards.ARN) for text in open_texts[:3])
+        if wildcards is Wildcards.NONE:
+            return ""
+        if is_anything(pattern) or value.text.strip("*?") == "" or value.text in open_texts:
+            return f"{value.text} is any {name}"
+        if base.startswith("arn") and any(
+            relation(sample, pattern) is Relation.INSIDE for sample in samples
+        ):
+            return f"{value.text} is any {name}"
+    if base == "ipaddress":
+        network = network_of(value.text)
+        if network is not None and network.prefixlen == 0:
+            return f"{value.text} is every address"
+    return ""
+
+
+def _matches(base: str, value: Pattern, actual: str) -> bool:
+    if base in TEXT_OPERATORS:
+        wanted = text_tokens(value.text, TEXT_OPERATORS[base])
+        return text_matches(wanted, tuple(actual)) is Truth.YES
+    return compare(base, value.text, actual)
