@@ -266,18 +266,15 @@ class Effective:
     @functools.cached_property
     def administration(self) -> Administration:
         """Whether all of the bundled probes are granted broadly."""
-        grants: list[Grant] = []
-        missing: list[str] = []
-        possible = self.possible
-        for probe in admin_probes():
-            grant = self.broad(probe) if probe in possible else None
-            if grant is None:
-                missing.append(probe)
-            else:
-                grants.append(grant)
+        probes = admin_probes()
+        missing = tuple(probe for probe in probes if probe not in self.possible)
         if missing:
-            return Administration(Truth.NO, (), tuple(missing))
-        return Administration(min(_sureness(grant) for grant in grants), tuple(grants))
+            return Administration(Truth.NO, (), missing)
+        grants = tuple(grant for probe in probes if (grant := self.broad(probe)) is not None)
+        if len(grants) < len(probes):
+            given = {grant.action for grant in grants}
+            return Administration(Truth.NO, (), tuple(p for p in probes if p not in given))
+        return Administration(min(_sureness(grant) for grant in grants), grants)
 
     @property
     def is_admin(self) -> Truth:

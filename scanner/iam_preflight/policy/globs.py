@@ -192,6 +192,8 @@ def relation(left: Tokens, right: Tokens) -> Relation:
             break
         if a != b:
             return Relation.DISJOINT
+    if any(a != b for a, b in zip(_fields(left), _fields(right), strict=False) if a and b):
+        return Relation.DISJOINT
     only_left = both = False
     try:
         for signature, _ in Automaton((left, right)).classes(MAX_STATES, require=0):
@@ -202,6 +204,27 @@ def relation(left: Tokens, right: Tokens) -> Relation:
     except TooLarge:
         return Relation.OVERLAPS
     return Relation.INSIDE if both else Relation.DISJOINT
+
+
+@functools.lru_cache(maxsize=65536)
+def _fields(pattern: Tokens) -> tuple[str, ...]:
+    """The first segments of an ARN pattern, empty where not one text; two that differ tell all."""
+    fields: list[str] = []
+    field = ""
+    is_text = True
+    for sign in pattern:
+        if sign == ":":
+            fields.append(field if is_text else "")
+            field, is_text = "", True
+            if len(fields) == ARN_COLONS:
+                break
+        elif len(sign) == 1:
+            field += sign
+        elif sign in (ANY_INSIDE, ONE_INSIDE):
+            is_text = False
+        else:
+            break  # it may reach over a colon: what follows is not aligned
+    return tuple(fields)
 
 
 @functools.lru_cache(maxsize=262144)
