@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import posixpath
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,7 +17,7 @@ from iam_preflight.errors import Problem, ProblemKind, UsageError
 from iam_preflight.source import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Larger files are named and not read."""
@@ -40,8 +41,12 @@ SKIPPED_DIRECTORIES = frozenset(
         "site-packages",
     }
 )
-HARD_MARKERS = (".git", ".hg", ".iam-preflight.yaml")
+VERSION_CONTROL = (".git", ".hg")
+SETTINGS = (".iam-preflight.yaml",)
 SOFT_MARKERS = ("LICENSE", "LICENSE.md", "LICENSE.txt", ".gitignore", ".github", "pyproject.toml")
+
+OUR_FILES = (".iam-preflight.", ".iam-preflight-")
+"""Settings and baselines: YAML and JSON, but never templates."""
 
 TERRAFORM_SUFFIXES = (".tf", ".tf.json", ".tofu", ".tofu.json")
 TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
@@ -115,6 +120,8 @@ class Workspace:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self.problems: list[Problem] = []
+        self.code: set[str] = set()
+        """Files that turned out to be infrastructure code: front ends add what they recognise."""
         self._sources: dict[str, SourceFile | None] = {}
 
     def source(self, path: str) -> SourceFile | None:
@@ -129,6 +136,11 @@ class Workspace:
             self.problems.append(Problem(ProblemKind.UNREADABLE, f"cannot be read: {reason}", path))
         self._sources[path] = source
         return source
+
+    @property
+    def sources(self) -> Iterator[SourceFile]:
+        """The files that were read, in no particular order."""
+        return (source for source in self._sources.values() if source is not None)
 
     def beside(self, directory: str, path: str) -> str | None:
         """A path as seen from a folder, normalised; None when it leaves the tree."""
@@ -150,8 +162,9 @@ class Inventory:
 def find_root(paths: Iterable[Path]) -> Path:
     """The folder that a scan must not leave: the repository around the paths.
 
-    Without version control or settings file, the nearest folder that looks like the top of a
-    project; without that either, the paths' own common folder.
+    Reports name files from here, so the repository's top comes before a folder with settings of
+    its own. Without either, the nearest folder that looks like the top of a project; without
+    that, the paths' own common folder.
     """
     folders = [path if path.is_dir() else path.parent for path in (p.resolve() for p in paths)]
     common = Path(os.path.commonpath(folders))
@@ -159,28 +172,76 @@ def find_root(paths: Iterable[Path]) -> Path:
     candidates = [
         folder for folder in (common, *common.parents) if folder not in (home, home.parent)
     ]
-    for markers in (HARD_MARKERS, SOFT_MARKERS):
+    for markers in (VERSION_CONTROL, SETTINGS, SOFT_MARKERS):
         for folder in candidates:
             if folder.parent != folder and any((folder / marker).exists() for marker in markers):
                 return folder
     return common
 
 
-def take_inventory(workspace: Workspace, top: Path, paths: Iterable[Path]) -> Inventory:
+def take_inventory(
+    workspace: Workspace,
+    top: Path,
+    paths: Iterable[Path],
+    is_left_out: Callable[[str], bool] = lambda _path: False,
+) -> Inventory:
     """What the given files and folders hold. A path that does not exist is a usage error."""
-    terraform: dict[str, None] = {}
-    templates: dict[str, None] = {}
+    below: list[str] = []
     for path in paths:
         if not path.exists():
             raise UsageError(f"no such file or folder: {path}")
-        relative = path.resolve().relative_to(top).as_posix()
-        found = workspace.tree.files(relative) if path.is_dir() else iter((relative,))
+        below.append(path.resolve().relative_to(top).as_posix())
+    return inventory_of(workspace.tree, below, is_left_out)
+
+
+def inventory_of(
+    tree: Tree, paths: Iterable[str], is_left_out: Callable[[str], bool] = lambda _path: False
+) -> Inventory:
+    """What files and folders of a tree hold; `is_left_out` is asked about files in folders."""
+    terraform: dict[str, None] = {}
+    templates: dict[str, None] = {}
+    for path in paths:
+        is_folder = tree.is_directory(path)
+        found = tree.files(path) if is_folder else iter((path,))
         for name in found:
+            if is_folder and (is_left_out(name) or posixpath.basename(name).startswith(OUR_FILES)):
+                continue
             lower = name.lower()
             if lower.endswith(TERRAFORM_SUFFIXES):
                 terraform[name] = None
             elif lower.endswith(TEMPLATE_SUFFIXES):
                 templates[name] = None
-            elif not path.is_dir():
+            elif not is_folder:
                 raise UsageError(f"{path}: not a Terraform, plan or CloudFormation file")
     return Inventory(tuple(terraform), tuple(templates))
+
+
+def path_matches(pattern: str, path: str) -> bool:
+    """Whether a glob covers a path or a folder above it; `**` stands for any folders.
+
+    `modules/legacy`, `*/generated`, `**/test/*.tf`. Names are compared one by one, so that no
+    pattern is slow.
+    """
+    wanted = [part for part in pattern.strip("/").split("/") if part not in ("", ".")]
+    reached = {0} if wanted else set()
+    for name in path.split("/"):
+        following: set[int] = set()
+        for at in _past_stars(wanted, reached):
+            if at == len(wanted):
+                return True
+            if wanted[at] == "**":
+                following.add(at)
+            elif fnmatchcase(name, wanted[at]):
+                following.add(at + 1)
+        reached = following
+    return len(wanted) in _past_stars(wanted, reached)
+
+
+def _past_stars(wanted: list[str], reached: set[int]) -> set[int]:
+    """The positions in a pattern, and those behind a `**` that stands for nothing."""
+    found = set(reached)
+    for at in reached:
+        while at < len(wanted) and wanted[at] == "**":
+            at += 1
+            found.add(at)
+    return found

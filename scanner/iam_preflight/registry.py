@@ -29,6 +29,17 @@ class Registry:
     """The rules of a run, by id."""
 
     rules: tuple[Rule, ...]
+    everything: tuple[Rule, ...] = ()
+    """All that are installed, where `rules` is a selection of them."""
+
+    @property
+    def installed(self) -> tuple[Rule, ...]:
+        return self.everything or self.rules
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every installed rule runs."""
+        return len(self.rules) == len(self.installed)
 
     def __iter__(self) -> Iterator[Rule]:
         return iter(self.rules)
@@ -52,15 +63,26 @@ class Registry:
             if (not wanted or any(_is_named(rule, name) for name in wanted))
             and not any(_is_named(rule, name) for name in unwanted)
         )
-        return Registry(tuple(kept))
+        return Registry(tuple(kept), self.installed)
+
+    def find_installed(self, name: str) -> Rule | None:
+        """The one rule with an id, name or alias, whether it runs or not."""
+        return Registry(self.installed).get(name)
+
+    def ids_named(self, names: Iterable[str]) -> frozenset[str]:
+        """Ids of the installed rules that an id, name, alias or family names."""
+        wanted = tuple(names)
+        return frozenset(
+            rule.id for rule in self.installed if any(_is_named(rule, name) for name in wanted)
+        )
 
     def has(self, name: str) -> bool:
         """Whether an id, name, alias or family names a rule."""
-        return any(_is_named(rule, name) for rule in self.rules)
+        return any(_is_named(rule, name) for rule in self.installed)
 
     def names(self) -> Iterator[str]:
         """Everything that a rule can be called."""
-        for rule in self.rules:
+        for rule in self.installed:
             yield from (rule.id, rule.name, *rule.aliases)
 
     def unknown(self, name: str) -> UsageError:
@@ -80,23 +102,42 @@ def _is_named(rule: Rule, name: str) -> bool:
     )
 
 
-def load_rules() -> Registry:
-    """Every rule that is installed, sorted by id. Two rules with one id are an error."""
+def load_rules(extra: Iterable[Path] = ()) -> Registry:
+    """Every rule that is installed, and those of the given files and folders, sorted by id.
+
+    Two rules with one id are an error. `extra` comes from the command line: nothing in the
+    scanned repository can name rules to load.
+    """
     found: dict[str, Rule] = {}
-    for module in _modules():
-        for value in vars(module).values():
-            if not (isinstance(value, type) and issubclass(value, Rule)):
-                continue
-            if value.__module__ != module.__name__ or not hasattr(value, "id"):
-                continue
-            other = found.get(value.id)
-            if other is not None:
-                raise UsageError(
-                    f"rule id {value.id} is taken twice: {type(other).__module__}"
-                    f" and {value.__module__}"
-                )
-            found[value.id] = value()
+    for origin, rule in (*_installed(), *_custom(extra)):
+        other = found.get(rule.id)
+        if other is not None:
+            raise UsageError(
+                f"rule id {rule.id} is taken twice: {type(other).__module__} and {origin}"
+            )
+        found[rule.id] = rule
     return Registry(tuple(found[rule_id] for rule_id in sorted(found)))
+
+
+def _installed() -> Iterator[tuple[str, Rule]]:
+    for module in _modules():
+        for rule in rules_in(module):
+            yield module.__name__, rule
+
+
+def rules_in(module: ModuleType) -> Iterator[Rule]:
+    """The rules that a module defines, not those it imports."""
+    for value in vars(module).values():
+        if not (isinstance(value, type) and issubclass(value, Rule)):
+            continue
+        if value.__module__ == module.__name__ and hasattr(value, "id"):
+            yield value()
+
+
+def _custom(extra: Iterable[Path]) -> Iterator[tuple[str, Rule]]:
+    from iam_preflight.custom_rules import load_custom_rules
+
+    yield from load_custom_rules(extra)
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -21,6 +21,21 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions
 
+PRACTICES = {
+    1: "Roles instead of users and keys",
+    2: "Least privilege",
+    3: "Segmentation",
+    4: "Multi-factor authentication",
+    5: "Permissions boundaries",
+    6: "Audit and monitoring",
+    7: "External access",
+    8: "Wildcards and conditions",
+    9: "Tags",
+    10: "Credential hygiene",
+    11: "Federation",
+}
+"""The ten practices, and federation."""
+
 SECTIONS = ("What it checks", "Why it matters", "How to fix")
 _ID = re.compile(r"[A-Z][A-Z0-9]*-\d{3}")
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -5,20 +5,29 @@ The only module that knows all stages. Data flows one way through it.
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from iam_preflight.decisions import Decided, decide
-from iam_preflight.discovery import FolderTree, Workspace, find_root, take_inventory
+from iam_preflight.decisions import Decided, Grounds, Outcome, decide
+from iam_preflight.discovery import (
+    FolderTree,
+    Workspace,
+    find_root,
+    path_matches,
+    take_inventory,
+)
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from iam_preflight.baseline import Entry
+    from iam_preflight.diff import Change
     from iam_preflight.discovery import Inventory, Tree
     from iam_preflight.findings import Finding
     from iam_preflight.graph.model import Coverage, Graph
@@ -26,16 +35,43 @@ if TYPE_CHECKING:
     from iam_preflight.resources import Resource
     from iam_preflight.rules import Rule
 
+TEST_FOLDERS = ("**/test", "**/tests", "**/example", "**/examples")
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.timezone.utc).date()
+
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
     """What the user asked for, beside the paths."""
 
     settings: Settings = field(default_factory=Settings)
-    variables: tuple[str, ...] = ()
-    variable_files: tuple[str, ...] = ()
+    settings_folder: str = ""
+    """The folder of the settings file, from the scan's root: `exclude` starts there."""
+    assignments: tuple[tuple[str, str], ...] = ()
+    """`("var", "NAME=VALUE")` and `("file", path)`, in the order of the command line."""
+    module_map: Mapping[str, str] = field(default_factory=dict)
+    """Folders of Terraform modules by their source."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """`TF_VAR_…` and `TF_WORKSPACE`."""
     parameters: tuple[str, ...] = ()
     terraform_workspace: str = ""
+    today: dt.date = field(default_factory=_today)
+    """The day on which ignores expire and dates are judged."""
+    baseline: tuple[Entry, ...] = ()
+    base: Tree | None = None
+    """The version whose ignores alone count; None: those of the scanned files."""
+    base_name: str = ""
+    progress: Callable[[str], None] = lambda _stage: None
+    """Told what is being done, often."""
+
+    def leaves_out(self, path: str) -> bool:
+        """Whether the settings keep a file from being scanned by itself."""
+        folder = f"{self.settings_folder}/" if self.settings_folder else ""
+        inside = path.removeprefix(folder)
+        patterns = (*self.settings.exclude, *(TEST_FOLDERS if self.settings.ignore_tests else ()))
+        return path.startswith(folder) and any(path_matches(one, inside) for one in patterns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +88,22 @@ class Report:
     files: int
     """Files that held infrastructure code."""
     seconds: float
+    graph: Graph
+    change: Change | None = None
+    """How it differs from another version, where two were compared."""
 
     @property
     def shown(self) -> Iterator[Finding]:
         return (decided.finding for decided in self.findings if decided.is_shown)
 
 
-def scan(paths: Sequence[Path], registry: Registry, options: ScanOptions) -> Report:
+def scan(
+    paths: Sequence[Path], registry: Registry, options: ScanOptions, top: Path | None = None
+) -> Report:
     """Scans files and folders on disk. Raises `UsageError` for a path that does not exist."""
-    top = find_root(paths)
+    top = find_root(paths) if top is None else top
     workspace = Workspace(FolderTree(top))
-    inventory = take_inventory(workspace, top, paths)
+    inventory = take_inventory(workspace, top, paths, options.leaves_out)
     return scan_inventory(workspace, inventory, registry, options, str(top))
 
 
@@ -72,20 +113,61 @@ def scan_inventory(
     registry: Registry,
     options: ScanOptions,
     root: str,
+    base: Sequence[Entry] | None = None,
 ) -> Report:
+    """Scans the files of an inventory. `base` are the findings of the base of a change."""
     started = time.perf_counter()
     graph = load_graph(workspace, inventory, registry, options)
+    options.progress("checking")
     findings = list(run_rules(registry, graph, workspace.problems))
-    decided = decide(findings, registry, options.settings)
+    decided = _decided(findings, workspace, graph, registry, options, base)
     return Report(
         findings=tuple(decided),
         problems=tuple(sorted(_distinct(workspace.problems), key=Problem.sort_key)),
         coverage=graph.coverage(),
         rules=registry.rules,
         root=root,
-        files=len(inventory.terraform) + len(inventory.templates),
+        files=len({*inventory.terraform, *workspace.code, *_files(graph)}),
         seconds=time.perf_counter() - started,
+        graph=graph,
     )
+
+
+def _files(graph: Graph) -> Iterator[str]:
+    return (resource.header.path for resource in graph.resources)
+
+
+def _decided(
+    findings: list[Finding],
+    workspace: Workspace,
+    graph: Graph,
+    registry: Registry,
+    options: ScanOptions,
+    base: Sequence[Entry] | None,
+) -> list[Decided]:
+    """The decisions; what is wrong with ignores is noted."""
+    from iam_preflight.baseline import Known
+    from iam_preflight.locate import Locator
+    from iam_preflight.suppressions import Suppressions, approved_in
+
+    sources = sorted(workspace.sources, key=lambda source: source.path)
+    approved = None
+    if options.base is not None:
+        approved = approved_in(options.base, sources, options.base_name)
+    ignores = Suppressions(sources, registry, options.settings, options.today, approved)
+    roots = {resource.deployment.path for resource in graph.resources}
+    grounds = Grounds(
+        settings=options.settings,
+        registry=registry,
+        ignores=ignores,
+        known=Known(options.baseline if base is None else base, roots),
+        known_as=Outcome.BASELINE if base is None else Outcome.UNCHANGED,
+        environments=Locator(graph),
+    )
+    decided = decide(findings, grounds)
+    live = {resource.header.path for resource in graph.resources}
+    workspace.problems.extend(ignores.problems(live))
+    return decided
 
 
 def load_graph(
@@ -100,7 +182,17 @@ def load_graph(
     def is_wanted(resource_type: str) -> bool:
         return resource_type in wanted or types.is_relevant(resource_type)
 
-    return build_graph(_resources(workspace, inventory, options, is_wanted), options.settings)
+    resources = _counted(_resources(workspace, inventory, options, is_wanted), options.progress)
+    return build_graph(resources, options.settings)
+
+
+def _counted(resources: Iterator[Resource], progress: Callable[[str], None]) -> Iterator[Resource]:
+    count = 0
+    for count, resource in enumerate(resources, 1):
+        if count % 200 == 0:
+            progress(f"reading: {count} resources")
+        yield resource
+    progress(f"joining {count} resources")
 
 
 def _resources(
@@ -113,7 +205,10 @@ def _resources(
         from iam_preflight.terraform.load import TerraformOptions, load_terraform
 
         terraform_options = TerraformOptions(
-            options.variables, options.variable_files, options.terraform_workspace
+            workspace=options.terraform_workspace,
+            module_map=options.module_map,
+            environment=options.environment,
+            assignments=options.assignments,
         )
         yield from load_terraform(workspace, inventory.terraform, terraform_options, is_wanted)
     if inventory.templates:

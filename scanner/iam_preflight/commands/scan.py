@@ -1,0 +1,96 @@
+"""`iam-preflight scan`: the main job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from iam_preflight.commands.shared.command import EXIT_CODES, SectionOption
+from iam_preflight.commands.shared.inputs import JUDGEMENT, input_options
+from iam_preflight.commands.shared.output import ReportCommand, output_options
+
+if TYPE_CHECKING:
+    from iam_preflight.commands.shared.inputs import Inputs
+    from iam_preflight.commands.shared.output import Output
+
+FIXES = "What to change"
+
+
+@click.command(
+    "scan",
+    cls=ReportCommand,
+    short_help="Scan Terraform and CloudFormation, the main job.",
+    notes=(EXIT_CODES,),
+    examples=(
+        ("iam-preflight scan", "Everything below the current folder:"),
+        (
+            "iam-preflight scan infra -f sarif -o iam.sarif -f text",
+            "For code scanning and the log:",
+        ),
+        ("iam-preflight scan --fix --select TAG infra", "Repair what can be repaired safely:"),
+    ),
+)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@input_options
+@click.option(
+    "--baseline",
+    cls=SectionOption,
+    section=JUDGEMENT,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Do not report the findings that this file knows: see `baseline write`.",
+)
+@output_options
+@click.option(
+    "--fix",
+    "is_fixing",
+    cls=SectionOption,
+    section=FIXES,
+    is_flag=True,
+    help="Apply the safe fixes of shown findings, then report what is left.",
+)
+@click.option(
+    "--diff",
+    "is_drafting",
+    cls=SectionOption,
+    section=FIXES,
+    is_flag=True,
+    help="Show what --fix would change, and change nothing.",
+)
+def command(
+    paths: tuple[Path, ...],
+    inputs: Inputs,
+    output: Output,
+    baseline: Path | None,
+    is_fixing: bool,
+    is_drafting: bool,
+) -> None:
+    """Scan Terraform and CloudFormation in PATHS (default: the current folder).
+
+    Reads the code, works out what every role, user and group will be able to do, and reports
+    what goes against the IAM practices. Nothing is sent anywhere and no account is needed.
+    """
+    from dataclasses import replace
+
+    from iam_preflight.commands.shared.progress import Progress
+    from iam_preflight.scan import scan
+
+    prepared = inputs.prepare(paths)
+    options = prepared.options
+    if baseline is not None:
+        from iam_preflight.baseline import read_baseline
+
+        options = replace(options, baseline=read_baseline(baseline))
+    with Progress(is_wanted=not output.quiet) as progress:
+        options = replace(options, progress=progress)
+        if is_fixing or is_drafting:
+            from iam_preflight.commands.shared.fixing import draft, fix
+
+            if is_drafting:
+                sys.exit(draft(prepared, options))
+            report = fix(prepared, options)
+        else:
+            report = scan(prepared.paths, prepared.registry, options, prepared.top)
+    sys.exit(output.deliver(report))

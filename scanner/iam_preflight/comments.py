@@ -1,0 +1,387 @@
+"""Finds the ignores that are written in a file, and what each of them covers.
+
+Comments in HCL and YAML, `Metadata` of CloudFormation templates, `"//"` keys of Terraform JSON.
+A comment covers the attribute, block, item or statement that starts on its line, or, standing
+alone, on the next. Text that only looks like a comment, inside a string, is none.
+"""
+
+from __future__ import annotations
+
+import bisect
+import datetime as dt
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from iam_preflight import yamltext
+from iam_preflight.source import Span
+from iam_preflight.structure import Branch, StructureError, read_structure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+    from iam_preflight.source import SourceFile
+
+HCL_SUFFIXES = (".tf", ".tofu", ".tfvars", ".hcl")
+MARKS = (b"iam-preflight", b"checkov")
+"""A file without any of these words has no ignores."""
+
+_IGNORE = re.compile(r"iam-preflight:\s*ignore\b[ \t]*(?:\[([^\]\n]*)\])?([^\n]*)")
+_CHECKOV = re.compile(r"checkov:skip=([A-Za-z0-9_-]+)(?::([^\n]*))?")
+_CHECKOV_ID = re.compile(r"CKV_IAMP_([A-Z][A-Z0-9]*)_(\d{3})")
+_UNTIL = re.compile(r"(?:^|\s)until=(\S*)")
+_ANCHOR_LINES = 2_000
+
+
+class Origin(Enum):
+    COMMENT = "comment"
+    METADATA = "Metadata"
+    CHECKOV = "checkov:skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """One ignore as it is written."""
+
+    rules: tuple[str, ...]
+    reason: str
+    until: dt.date | None
+    place: Span
+    scope: Span | None
+    """What it covers; None when nothing follows it."""
+    origin: Origin = Origin.COMMENT
+    fault: str = ""
+    """Why it cannot count, whatever it covers."""
+
+    def identity(self) -> tuple[str, ...]:
+        """What makes it the same ignore in another version of the file, lines aside."""
+        until = self.until.isoformat() if self.until is not None else ""
+        return (
+            self.place.path,
+            self.origin.value,
+            ",".join(sorted(self.rules)),
+            " ".join(self.reason.split()),
+            until,
+            *_anchor(self.scope if self.scope is not None else self.place),
+        )
+
+
+def ignores_in(source: SourceFile) -> list[Ignore]:
+    """Every ignore in a file, in order. A file that cannot be read as its language has none."""
+    if not any(mark in source.data for mark in MARKS):
+        return []
+    if source.path.lower().endswith(HCL_SUFFIXES):
+        found = list(_in_hcl(source))
+    else:
+        found = list(_in_structure(source))
+    return sorted(found, key=lambda ignore: ignore.place.start)
+
+
+# ---------------------------------------------------------------- the text of an ignore
+
+
+def _from_text(text: str, place: Span, scope: Span | None, skip_scope: Span | None) -> list[Ignore]:
+    found = [
+        _ignore(_listed(match[1]), match[2], place, scope, has_rules=match[1] is not None)
+        for match in _IGNORE.finditer(text)
+    ]
+    for match in _CHECKOV.finditer(text):
+        rule = rule_of_checkov(match[1])
+        if rule is not None:
+            reason = (match[2] or "").strip()
+            found.append(_ignore((rule,), reason, place, skip_scope, origin=Origin.CHECKOV))
+    return found
+
+
+def _listed(text: str | None) -> tuple[str, ...]:
+    return tuple(rule for part in (text or "").split(",") if (rule := part.strip()))
+
+
+def rule_of_checkov(name: str) -> str | None:
+    """`CKV_IAMP_LEAST_001` and `LEAST-001` as a rule id; None for a check of somebody else's."""
+    match = _CHECKOV_ID.fullmatch(name)
+    if match is not None:
+        return f"{match[1]}-{match[2]}"
+    return name if re.fullmatch(r"[A-Z][A-Z0-9]*-\d{3}", name) else None
+
+
+def _ignore(
+    rules: tuple[str, ...],
+    text: str,
+    place: Span,
+    scope: Span | None,
+    *,
+    has_rules: bool = True,
+    origin: Origin = Origin.COMMENT,
+) -> Ignore:
+    until: dt.date | None = None
+    fault = "" if has_rules and rules else "name the rule: ignore[RULE-ID] reason"
+    text = text.strip().removesuffix("*/")
+    match = _UNTIL.search(text)
+    if match is not None:
+        text = text[: match.start()] + text[match.end() :]
+        try:
+            until = dt.date.fromisoformat(match[1])
+        except ValueError:
+            fault = fault or f"until={match[1][:40]} is not a date such as 2027-01-31"
+    reason = text.strip(" \t\r-:").strip()
+    if not reason:
+        fault = fault or "it gives no reason"
+    return Ignore(rules, reason, until, place, scope, origin, fault)
+
+
+# ---------------------------------------------------------------- HCL
+
+_ELEMENTS = frozenset({"attribute", "block", "object_elem"})
+_COLLECTIONS = frozenset({"tuple", "function_arguments"})
+
+
+def _in_hcl(source: SourceFile) -> Iterator[Ignore]:
+    import tree_sitter_hcl
+    from tree_sitter import Language, Parser
+
+    root = Parser(Language(tree_sitter_hcl.language())).parse(source.data).root_node
+    comments = sorted(_nodes(root, "comment"), key=lambda node: node.start_byte)
+    starts = [comment.start_byte for comment in comments]
+    for comment in comments:
+        raw = source.data[comment.start_byte : comment.end_byte]
+        if not any(mark in raw for mark in MARKS):
+            continue
+        place = Span(source, comment.start_byte, comment.end_byte)
+        row = _row_covered(source, comment, comments, starts)
+        scope = _hcl_scope(source, root, row) if row is not None else None
+        block = _top_block(source, root, comment.start_byte)
+        yield from _from_text(place.text, place, scope, block or scope)
+
+
+def _nodes(root: Node, kind: str) -> Iterator[Node]:
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.type == kind:
+            yield node
+        stack.extend(node.children)
+
+
+def _row_covered(
+    source: SourceFile, comment: Node, comments: list[Node], starts: list[int]
+) -> int | None:
+    """The row whose elements a comment is about: its own, or that of the next code."""
+    data = source.data
+    row: int = comment.start_point[0]
+    if data[source.line_starts[row] : comment.start_byte].strip():
+        return row
+    at = comment.end_byte
+    while at < len(data):
+        if data[at : at + 1].isspace():
+            at += 1
+            continue
+        index = bisect.bisect_left(starts, at)
+        if index < len(starts) and starts[index] == at:
+            at = max(comments[index].end_byte, at + 1)
+            continue
+        return None if data[at : at + 1] in b"}])" else source.position(at).line - 1
+    return None
+
+
+def _hcl_scope(source: SourceFile, root: Node, row: int) -> Span:
+    """From the start of a row to the end of what starts on it."""
+    start = source.line_starts[row]
+    end = _line_end(source, row)
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.start_point[0] > row or node.end_point[0] < row:
+            continue
+        parent = node.parent
+        is_element = node.type in _ELEMENTS or (
+            node.is_named and parent is not None and parent.type in _COLLECTIONS
+        )
+        if node.start_point[0] == row and is_element:
+            end = max(end, node.end_byte)
+        else:
+            stack.extend(node.children)
+    return Span(source, start, end)
+
+
+def _line_end(source: SourceFile, row: int) -> int:
+    starts = source.line_starts
+    return starts[row + 1] if row + 1 < len(starts) else len(source.data)
+
+
+def _top_block(source: SourceFile, root: Node, at: int) -> Span | None:
+    """The resource, data or module block around a byte."""
+    for body in root.children:
+        for block in body.children if body.type == "body" else ():
+            if block.type == "block" and block.start_byte <= at < block.end_byte:
+                return Span(source, block.start_byte, block.end_byte)
+    return None
+
+
+# ---------------------------------------------------------------- YAML and JSON
+
+
+def _in_structure(source: SourceFile) -> Iterator[Ignore]:
+    try:
+        tree = read_structure(source)
+    except StructureError:
+        return
+    if tree is None:
+        return
+    yield from _in_metadata(source, tree)
+    if source.path.lower().endswith(".json"):
+        for branch in tree.walk():
+            yield from _in_json_comment(branch)
+    else:
+        yield from _in_yaml_comments(source, tree)
+
+
+def _in_metadata(source: SourceFile, tree: Branch) -> Iterator[Ignore]:
+    """`Metadata` of the template and of each resource, ours and checkov's form."""
+    yield from _metadata_entries(tree, source.whole())
+    resources = tree.get("Resources")
+    for entry in resources.entries if resources is not None else ():
+        yield from _metadata_entries(entry.value, entry.span)
+
+
+def _metadata_entries(owner: Branch, scope: Span) -> Iterator[Ignore]:
+    ours = owner.get("Metadata", "iam-preflight", "ignore")
+    if ours is not None:
+        for item in ours.items or (ours,):
+            yield _metadata_ignore(item, scope)
+    checkov = owner.get("Metadata", "checkov", "skip")
+    for item in checkov.items if checkov is not None else ():
+        name = item.get("id")
+        rule = rule_of_checkov(name.text or "") if name is not None else None
+        if rule is not None:
+            comment = item.get("comment")
+            reason = (comment.text or "") if comment is not None else ""
+            yield _ignore((rule,), reason, item.span, scope, origin=Origin.CHECKOV)
+
+
+def _metadata_ignore(item: Branch, scope: Span) -> Ignore:
+    rule, reason, until = item.get("rule"), item.get("reason"), item.get("until")
+    unknown = sorted({entry.key for entry in item.entries} - {"rule", "reason", "until"})
+    rules = [rule] if rule is not None and rule.text else list(rule.items if rule else ())
+    names = tuple(one.text for one in rules if one.text)
+    text = (reason.text or "") if reason is not None else ""
+    if until is not None:
+        text += f" until={until.text}"
+    ignore = _ignore(names, text, item.span, scope, origin=Origin.METADATA)
+    if unknown:
+        fault = f"unknown key {unknown[0]!r}: rule, reason and until are known"
+        return Ignore(names, text, None, item.span, scope, Origin.METADATA, fault)
+    if not names:
+        fault = "an entry is {rule: RULE-ID, reason: text, until: date}"
+        return Ignore((), text, None, item.span, scope, Origin.METADATA, fault)
+    return ignore
+
+
+def _in_json_comment(branch: Branch) -> Iterator[Ignore]:
+    """Terraform JSON takes `"//"` for a comment on the object it stands in."""
+    comment = branch.get("//")
+    if comment is None:
+        return
+    for text in comment.items or (comment,):
+        if text.text is not None:
+            yield from _from_text(text.text, text.span, branch.span, branch.span)
+
+
+def _in_yaml_comments(source: SourceFile, tree: Branch) -> Iterator[Ignore]:
+    scalars = _scalar_ranges(source)
+    resources = tree.get("Resources")
+    for row, line_start in enumerate(source.line_starts):
+        line = source.data[line_start : _line_end(source, row)]
+        if not any(mark in line for mark in MARKS):
+            continue
+        start = _comment_start(line, line_start, scalars)
+        if start is None:
+            continue
+        place = Span(source, start, line_start + len(line.rstrip()))
+        is_trailing = bool(source.data[line_start:start].strip())
+        covered = row if is_trailing else _next_code_row(source, row)
+        scope = _branch_scope(source, tree, covered) if covered is not None else None
+        owners = resources.entries if resources is not None else ()
+        owner = next((one.span for one in owners if one.span.contains(place)), None)
+        yield from _from_text(place.text, place, scope, owner or scope)
+
+
+def _scalar_ranges(source: SourceFile) -> list[tuple[int, int]]:
+    """Where text stands that may hold a `#`; of a block scalar, the lines after its header."""
+    from yaml import ScalarToken
+
+    ranges: list[tuple[int, int]] = []
+    try:
+        for token in yamltext.tokens(source):
+            if not isinstance(token, ScalarToken):
+                continue
+            span = yamltext.span_of(source, token)
+            start = span.start
+            if token.style in ("|", ">"):
+                start = _line_end(source, source.position(start).line - 1)
+            ranges.append((start, span.end))
+    except yamltext.YamlError:
+        pass
+    return ranges
+
+
+def _comment_start(line: bytes, line_start: int, scalars: list[tuple[int, int]]) -> int | None:
+    """Byte offset of the `#` that starts a comment on a line."""
+    for match in re.finditer(rb"(?:^|(?<=\s))#", line):
+        at = line_start + match.start()
+        index = bisect.bisect_right(scalars, (at, len(line) + at)) - 1
+        if index < 0 or not scalars[index][0] <= at < scalars[index][1]:
+            return at
+    return None
+
+
+def _next_code_row(source: SourceFile, row: int) -> int | None:
+    for following in range(row + 1, len(source.line_starts)):
+        line = source.data[source.line_starts[following] : _line_end(source, following)].strip()
+        if line and not line.startswith(b"#"):
+            return following
+    return None
+
+
+def _branch_scope(source: SourceFile, tree: Branch, row: int) -> Span:
+    """From the start of a row to the end of the entry or item that starts on it."""
+    start, end = source.line_starts[row], _line_end(source, row)
+    widest = end
+    stack = [tree]
+    while stack:
+        branch = stack.pop()
+        for span, child in (
+            *((entry.span, entry.value) for entry in branch.entries),
+            *((item.span, item) for item in branch.items),
+        ):
+            if start <= span.start < end:
+                widest = max(widest, span.end)
+            elif span.start < start < span.end:
+                stack.append(child)
+    return Span(source, start, widest)
+
+
+# ---------------------------------------------------------------- the same in another version
+
+
+def _anchor(scope: Span) -> Iterator[str]:
+    """The line that is covered and, by indentation, the lines that it stands under."""
+    source = scope.source
+    if scope.start == 0 and scope.end == len(source.data):
+        return
+    row = source.position(scope.start).line
+    depth: int | None = None
+    for line in range(row, max(row - _ANCHOR_LINES, 0), -1):
+        text = source.line_text(line)
+        stripped = re.split(r"(?:#|//|/\*)[^\n]*(?:iam-preflight|checkov):", text)[0].strip()
+        if not stripped or stripped.startswith(("#", "//", "/*")):
+            continue
+        indent = len(text) - len(text.lstrip())
+        if depth is None or indent < depth:
+            depth = indent
+            yield " ".join(stripped.split())
+        if depth == 0:
+            return

@@ -1,0 +1,106 @@
+"""Text from a scanned repository, made harmless for each format.
+
+Names, paths, tags and comments are written by whoever opens a pull request. What acts on a
+terminal, reorders text, or is markup where it lands, is shown but does nothing.
+"""
+
+from __future__ import annotations
+
+import html as html_module
+import re
+from urllib.parse import quote
+
+_UNSEEN = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls of terminals
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction
+    "\u200b-\u200d\u2060-\u2065\ufeff\u00ad\u180e"  # nothing to see
+    "\ufff9-\ufffb\U000e0000-\U000e007f"  # annotations and tags
+    "\ud800-\udfff"  # halves of characters
+    "]"
+)
+_BREAKS = re.compile(r"[\t\n\r\u2028\u2029\x85]+")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:])")
+_XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+def visible(text: str) -> str:
+    """One line with nothing in it that a terminal or reader acts on unseen."""
+    return _UNSEEN.sub("\ufffd", _BREAKS.sub(" ", text))
+
+
+def source_line(text: str) -> str:
+    """A line of source with its columns kept: a tab is one space."""
+    return _UNSEEN.sub("\ufffd", re.sub(r"[\t\n\r\u2028\u2029\x85]", " ", text))
+
+
+def patch_line(text: str) -> str:
+    """A line of a patch for a terminal."""
+    return _UNSEEN.sub("\ufffd", text)
+
+
+def lines(text: str) -> str:
+    """Several lines, each as `visible` has it."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def markdown(text: str) -> str:
+    """Text in Markdown as text: no markup, links, HTML, mentions or emoji codes."""
+    escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[1])};", visible(text))
+    # a bare address or commit id would become a link
+    return re.sub(r"(?i)\b(www)\.|(?<=\w)(@)", _unlinked, escaped)
+
+
+def _unlinked(match: re.Match[str]) -> str:
+    return f"{match[1]}&#46;" if match[1] else "&#64;"
+
+
+def code(text: str) -> str:
+    """A piece of code in Markdown, whatever backticks it holds."""
+    text = visible(text).strip() or " "
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if longest else ""
+    return f"{fence}{space}{text}{space}{fence}".replace("|", "\\|")
+
+
+def fence(text: str) -> str:
+    """A fence for a block of code that the code cannot close."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    return "`" * max(3, longest + 1)
+
+
+def html(text: str) -> str:
+    """Text for HTML, in elements and quoted attributes."""
+    return html_module.escape(visible(text), quote=True)
+
+
+def html_source(text: str) -> str:
+    return html_module.escape(source_line(text), quote=True)
+
+
+def xml(text: str) -> str:
+    """Text that `xml.etree` may write: what XML cannot hold is replaced."""
+    return _XML_FORBIDDEN.sub("\ufffd", _UNSEEN.sub("\ufffd", text))
+
+
+def uri(path: str) -> str:
+    """A path from the root as a relative URI that cannot be taken for one with a scheme."""
+    return quote(path.encode("utf-8", "surrogateescape"), safe="/~")
+
+
+def command(text: str) -> str:
+    """The message of a workflow command: it cannot end the line or start another command."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = "\n".join(visible(line) for line in text.split("\n"))
+    return text.replace("%", "%25").replace("\n", "%0A")
+
+
+def command_property(text: str) -> str:
+    """The value of a property of a workflow command."""
+    return command(visible(text)).replace(":", "%3A").replace(",", "%2C")
+
+
+def json_text(text: str) -> str:
+    """Text for JSON: anything but halves of characters, which UTF-8 cannot write."""
+    return text.encode("utf-8", "replace").decode("utf-8")

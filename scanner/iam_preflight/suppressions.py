@@ -1,0 +1,174 @@
+"""Which findings an ignore in the code covers, and which ignores are worth nothing.
+
+An ignore counts when it names the rule, gives a reason, has not expired, and stands at the
+finding's element, at something around it, at the resource, or at a module call (parent stack)
+on the way to it. Every ignore that does not count is said with its place (SCAN-904): none of
+them breaks a build by itself, but what it was to hide is shown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iam_preflight.comments import MARKS, ignores_in
+from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.source import SourceFile
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterable, Iterator
+
+    from iam_preflight.comments import Ignore
+    from iam_preflight.discovery import Tree
+    from iam_preflight.findings import Finding
+    from iam_preflight.registry import Registry
+    from iam_preflight.settings import Settings
+    from iam_preflight.source import Span
+
+MODULES = ".terraform/"
+"""Below here is other people's code: nobody can tidy an unused ignore there."""
+
+
+class Approved:
+    """The ignores of an earlier version: a change cannot exempt itself."""
+
+    def __init__(self, sources: Iterable[SourceFile], name: str) -> None:
+        self.name = name
+        self._left = Counter(
+            ignore.identity() for source in sources for ignore in ignores_in(source)
+        )
+
+    def take(self, ignore: Ignore) -> bool:
+        """Whether the earlier version has the ignore, each of its copies counting once."""
+        identity = ignore.identity()
+        if self._left[identity] <= 0:
+            return False
+        self._left[identity] -= 1
+        return True
+
+
+def approved_in(tree: Tree, sources: Iterable[SourceFile], name: str) -> Approved:
+    """What an earlier version says in the files that have ignores now."""
+    earlier: list[SourceFile] = []
+    for source in sources:
+        if not any(mark in source.data for mark in MARKS):
+            continue
+        try:
+            earlier.append(SourceFile(source.path, tree.read(source.path)))
+        except OSError:
+            continue
+    return Approved(earlier, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Active:
+    """An ignore that counts, with the rules it names by their ids."""
+
+    ignore: Ignore
+    scope: Span
+    rules: tuple[str, ...]
+
+
+class Suppressions:
+    """The ignores of the files of a scan."""
+
+    def __init__(
+        self,
+        sources: Iterable[SourceFile],
+        registry: Registry,
+        settings: Settings,
+        today: dt.date,
+        approved: Approved | None = None,
+    ) -> None:
+        self._registry = registry
+        self._locked = registry.ids_named(settings.locked)
+        self._today = today
+        self._approved = approved
+        self._by_file: dict[str, list[_Active]] = {}
+        self._used: set[tuple[int, str]] = set()
+        self._refused: list[tuple[Ignore, str]] = []
+        for source in sources:
+            for ignore in ignores_in(source):
+                self._add(ignore)
+
+    def _add(self, ignore: Ignore) -> None:
+        """Keeps an ignore that counts; of one that does not, why."""
+        if ignore.fault:
+            self._refused.append((ignore, ignore.fault))
+            return
+        if ignore.until is not None and ignore.until < self._today:
+            message = f"expired on {ignore.until}: what it hid is shown again"
+            self._refused.append((ignore, message))
+            return
+        rules: list[str] = []
+        for name in ignore.rules:
+            rule = self._registry.find_installed(name)
+            if rule is None:
+                self._refused.append((ignore, f"there is no rule {name!r}{self._near(name)}"))
+            elif rule.id in self._locked:
+                message = f"{rule.id} is locked in the settings: no comment can ignore it"
+                self._refused.append((ignore, message))
+            else:
+                rules.append(rule.id)
+        if not rules:
+            return
+        if ignore.scope is None:
+            self._refused.append((ignore, "nothing follows that it could be about"))
+            return
+        if self._approved is not None and not self._approved.take(ignore):
+            message = f"not in {self._approved.name}: it counts once it has been merged"
+            self._refused.append((ignore, message))
+            return
+        path = ignore.place.path
+        self._by_file.setdefault(path, []).append(_Active(ignore, ignore.scope, tuple(rules)))
+
+    def _near(self, name: str) -> str:
+        from iam_preflight.typed import nearest
+
+        return nearest(name, (rule.id for rule in self._registry.installed))
+
+    # ---- answers
+
+    def find(self, finding: Finding) -> Ignore | None:
+        """The ignore that covers a finding; it counts as used from then on."""
+        if not self._by_file:
+            return None
+        places = tuple(_places(finding))
+        for path in dict.fromkeys(place.path for place in places):
+            for active in self._by_file.get(path, ()):
+                if finding.rule in active.rules and any(map(active.scope.contains, places)):
+                    self._used.add((id(active.ignore), finding.rule))
+                    return active.ignore
+        return None
+
+    def problems(self, live: Iterable[str]) -> Iterator[Problem]:
+        """What is wrong with the ignores in the files; unused ones only of `live` files."""
+        for ignore, message in self._refused:
+            yield _problem(ignore, message)
+        if not self._registry.is_complete:
+            return
+        paths = {path for path in live if MODULES not in path}
+        for path in sorted(paths & self._by_file.keys()):
+            for active in self._by_file[path]:
+                for rule in active.rules:
+                    if (id(active.ignore), rule) not in self._used:
+                        yield _problem(active.ignore, f"{rule} finds nothing here: remove it")
+
+
+def _problem(ignore: Ignore, message: str) -> Problem:
+    place = ignore.place
+    return Problem(ProblemKind.BAD_IGNORE, f"ignore: {message}", place.path, place)
+
+
+def _places(finding: Finding) -> Iterator[Span]:
+    """Where an ignore may stand: the element, what causes it, the resource, calls to it."""
+    yield finding.primary.span
+    yield from finding.causes
+    for place in finding.related:
+        if any(cause.contains(place.span) for cause in finding.causes):
+            yield place.span
+    yield finding.resource.header
+    yield finding.resource.span
+    yield from finding.resource.calls
