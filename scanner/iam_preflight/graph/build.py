@@ -6,6 +6,7 @@ or ARN second, within one deployment before across several.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,10 @@ _ARN_KIND = {
 _AWS_MANAGED = re.compile(r"arn:[^:]*:iam::aws:policy/(.+)")
 
 
-def build_graph(resources: Iterable[Resource], settings: Settings) -> Graph:
-    """The graph of a scan. Resources keep the order of the scan."""
+def build_graph(
+    resources: Iterable[Resource], settings: Settings, today: dt.date | None = None
+) -> Graph:
+    """The graph of a scan. Resources keep the order of the scan; `today` dates conditions."""
     listed = tuple(resources)
     builder = _Builder(listed, settings)
     builder.add_principals()
@@ -89,6 +92,7 @@ def build_graph(resources: Iterable[Resource], settings: Settings) -> Graph:
         workloads=tuple(builder.workloads),
         accounts=builder.accounts,
         lookup=builder.lookup,
+        today=today or dt.datetime.now(dt.timezone.utc).date(),
     )
 
 
@@ -501,11 +505,19 @@ def _arn_pattern(
     resource: Resource, kind: str, path: str, name: Pattern, account: str | None
 ) -> Pattern:
     span = resource.header
-    partition = Unknown(Reason.PARTITION, "partition", span)
     owner: str | Unknown = account or Unknown(Reason.ACCOUNT, "account", span)
-    parts: list[str | Unknown] = ["arn:", partition, ":iam::", owner, f":{kind}{path}", *name.parts]
+    partition = f"arn:{partition_of(resource)}:iam::"
+    parts: list[str | Unknown] = [partition, owner, f":{kind}{path}", *name.parts]
     reference = Reference(resource.address, "arn", resource.deployment.path)
     return Pattern(tuple(_joined(parts)), span, (), reference)
+
+
+def partition_of(resource: Resource) -> str:
+    """The AWS partition that a resource is deployed to: commercial unless its region says else."""
+    region = text_of(resource.provider.get("region")) or ""
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    return "aws-cn" if region.startswith("cn-") else "aws"
 
 
 def _joined(parts: list[str | Unknown]) -> Iterator[str | Unknown]:

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 from iam_preflight.policy.document import DocumentUse, Pattern, Resolution
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Sequence
 
     from iam_preflight.graph.accounts import AccountBook
+    from iam_preflight.graph.effective import Permissions
     from iam_preflight.graph.lookup import Lookup
     from iam_preflight.graph.tags import Tags
     from iam_preflight.policy.document import Document, Statement
+    from iam_preflight.policy.effective import Effective
     from iam_preflight.resources import Resource
     from iam_preflight.settings import Settings
     from iam_preflight.source import Span
@@ -198,7 +201,22 @@ class Graph:
     workloads: tuple[Workload, ...]
     accounts: AccountBook
     lookup: Lookup
+    today: dt.date
+    """The day on which dates and time conditions are judged."""
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
+    _permissions: Permissions | None = None
+
+    @property
+    def permissions(self) -> Permissions:
+        if self._permissions is None:
+            from iam_preflight.graph.effective import Permissions
+
+            self._permissions = Permissions(self.resources, self.policies, self.today)
+        return self._permissions
+
+    def effective(self, principal: Principal) -> Effective:
+        """What a principal may do, all its policies taken together."""
+        return self.permissions.of(principal)
 
     def of_type(self, *types: str) -> list[Resource]:
         """Resources of the given types, in the order of the scan; data sources left out."""

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 from iam_preflight.policy.globs import Symbol, Wildcards, tokenize
+from iam_preflight.values import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -95,9 +96,18 @@ def texts_of(parts: Iterable[str | Unknown]) -> tuple[str, ...]:
     return tuple(part if isinstance(part, str) else symbol_of(part) for part in parts)
 
 
-def symbol_of(hole: Unknown) -> Symbol:
-    """The symbol of a hole: the same for the same unknown value."""
-    return Symbol(f"«{hole.reference or hole.label}»")
+def symbol_of(hole: Unknown) -> str:
+    """What stands for a hole: the commercial partition, or a symbol of its own.
+
+    The account and region that are deployed to are the same wherever they are asked for.
+    """
+    match hole.reason:
+        case Reason.PARTITION:
+            return "aws"
+        case Reason.ACCOUNT | Reason.REGION:
+            return Symbol(f"«{hole.reason.name}»")
+        case _:
+            return Symbol(f"«{hole.reference or hole.label}»")
 
 
 UNKNOWN_CONTEXT = Context()

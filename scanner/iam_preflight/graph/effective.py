@@ -1,0 +1,178 @@
+"""What each principal of the graph may do: its policies put before the policy engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import functools
+from typing import TYPE_CHECKING
+
+from iam_preflight.graph.model import PrincipalKind
+from iam_preflight.graph.organization import FULL_ACCESS, Organization
+from iam_preflight.knowledge.managed import managed_policy
+from iam_preflight.policy.callers import Caller
+from iam_preflight.policy.context import Context, Presence
+from iam_preflight.policy.document import (
+    Document,
+    DocumentUse,
+    Effect,
+    Pattern,
+    Resolution,
+    Statement,
+)
+from iam_preflight.policy.effective import Effective
+from iam_preflight.policy.evaluate import Evaluator, PolicySet
+from iam_preflight.values import Reason, Unknown, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iam_preflight.graph.model import Boundary, Policy, Principal
+    from iam_preflight.graph.tags import Tags
+    from iam_preflight.policy.context import ContextValue
+    from iam_preflight.policy.evaluate import Levels
+    from iam_preflight.resources import Resource
+    from iam_preflight.source import Span
+    from iam_preflight.values import Assumptions
+
+
+class Permissions:
+    """Effective permissions of principals; each is worked out once, when somebody asks."""
+
+    def __init__(
+        self, resources: Iterable[Resource], policies: Iterable[Policy], today: dt.date
+    ) -> None:
+        self.evaluator = Evaluator()
+        self.organization = Organization(resources, policies)
+        self._effective: dict[int, Effective] = {}
+        self._unbounded: dict[int, Effective] = {}
+        self._contexts: dict[tuple[int, frozenset[tuple[str, str]], int], Context] = {}
+        moment = dt.datetime.combine(today, dt.time(12), dt.timezone.utc)
+        self._now = {
+            "aws:CurrentTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "aws:EpochTime": str(int(moment.timestamp())),
+            # whoever has no session can get one, so that a limit on its age is met
+            "aws:TokenIssueTime": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "aws:SecureTransport": "true",
+        }
+
+    def of(self, principal: Principal) -> Effective:
+        found = self._effective.get(id(principal))
+        if found is None:
+            found = Effective(self.evaluator, self._policy_set(principal), _caller(principal))
+            self._effective[id(principal)] = found
+        return found
+
+    def without_boundary(self, principal: Principal) -> Effective:
+        """What it could do if its permissions boundary were gone."""
+        if principal.boundary is None:
+            return self.of(principal)
+        found = self._unbounded.get(id(principal))
+        if found is None:
+            policies = self._policy_set(principal, is_bounded=False)
+            found = Effective(self.evaluator, policies, _caller(principal))
+            self._unbounded[id(principal)] = found
+        return found
+
+    def _policy_set(self, principal: Principal, *, is_bounded: bool = True) -> PolicySet:
+        identity = tuple(
+            {id(a.policy.document): a.policy.document for a in principal.held()}.values()
+        )
+        boundary = principal.boundary
+        document = _boundary_document(boundary) if boundary is not None and is_bounded else None
+        scps: Levels = ()
+        rcps: Levels = ()
+        if self.organization:
+            full = managed_policy(FULL_ACCESS) or _everything(principal.resource.header)
+            scps = self.organization.levels(principal, DocumentUse.SCP, full)
+            rcps = self.organization.levels(principal, DocumentUse.RCP, full)
+        return PolicySet(identity=identity, boundary=document, scps=scps, rcps=rcps)
+
+    def context(
+        self,
+        actor: Principal,
+        keys: tuple[tuple[str, str], ...] = (),
+        target: Principal | None = None,
+        **present: Presence,
+    ) -> Context:
+        """What a request of the actor carries: the time, its tags, the target's tags."""
+        key = (id(actor), frozenset(keys), id(target))
+        if not present and key in self._contexts:
+            return self._contexts[key]
+        known: dict[str, ContextValue] = {**self._now}
+        known.update(_tag_keys("aws:PrincipalTag/", actor.tags, self._tag_tests(actor)))
+        if target is not None:
+            tests = self._tag_tests(actor)
+            for prefix in ("aws:ResourceTag/", "iam:ResourceTag/"):
+                known.update(_tag_keys(prefix, target.tags, tests))
+        known.update(keys)
+        known.update({name.replace("__", ":"): value for name, value in present.items()})
+        context = Context(known)
+        if not present:
+            self._contexts[key] = context
+        return context
+
+    @functools.cache  # noqa: B019  lives as long as the scan
+    def _tag_tests(self, actor: Principal) -> frozenset[str]:
+        """Tag keys that the actor's policies test, in lower case."""
+        return frozenset(
+            condition.key_name.partition("/")[2]
+            for attachment in actor.held()
+            for statement in attachment.policy.document.statements
+            for condition in statement.conditions
+            if "tag/" in condition.key_name
+        )
+
+    def assumptions(self, principal: Principal, documents: Iterable[Document]) -> Assumptions:
+        """Under which assumptions the principal holds the documents."""
+        wanted = {id(document) for document in documents}
+        found = [
+            assumption
+            for attachment in principal.held()
+            if id(attachment.policy.document) in wanted
+            for assumption in attachment.assumptions
+        ]
+        return tuple(dict.fromkeys(found))
+
+
+def _tag_keys(prefix: str, tags: Tags, tested: frozenset[str]) -> dict[str, ContextValue]:
+    """Context keys for the tags that some policy tests, as far as the tags are known."""
+    known: dict[str, ContextValue] = {}
+    lower = {key.lower(): key for key in tags.values}
+    for key in tested:
+        written = lower.get(key)
+        if written is not None:
+            text = text_of(tags.values[written])
+            known[prefix + key] = text if text is not None else Presence.PRESENT
+        elif tags.is_complete:
+            known[prefix + key] = Presence.ABSENT
+    return known
+
+
+def _caller(principal: Principal) -> Caller | None:
+    match principal.kind:
+        case PrincipalKind.USER:
+            return Caller.user(principal.arn)
+        case PrincipalKind.ROLE:
+            return Caller.role(principal.arn)
+        case _:
+            return None
+
+
+def _boundary_document(boundary: Boundary) -> Document:
+    if boundary.policy is not None:
+        return boundary.policy.document
+    return _anything(boundary.place)
+
+
+def _anything(span: Span) -> Document:
+    """A document that may say anything: every question to it is answered with maybe."""
+    hole = Unknown(Reason.MISSING, "a policy that is not here", span)
+    pattern = Pattern((hole,), span)
+    statement = Statement(Effect.ALLOW, (pattern,), (pattern,), (), (), span, 0)
+    return Document((statement,), span, "2012-10-17", Resolution.NONE, (hole,))
+
+
+def _everything(span: Span) -> Document:
+    pattern = Pattern(("*",), span)
+    statement = Statement(Effect.ALLOW, (pattern,), (pattern,), (), (), span, 0)
+    return Document((statement,), span, "2012-10-17")
