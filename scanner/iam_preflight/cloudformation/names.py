@@ -48,11 +48,12 @@ class Derived:
     """Which attribute of that resource it refers to; empty for what `Ref` gives."""
     item: str = ""
     """The attribute that takes the whole property, or the whole item."""
+    statement: str = ""
+    """The attribute that takes a policy document around the property, which is one statement."""
     attributes: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Properties of the object, or of each item, to attributes."""
     copy: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Properties of the resource it is written in to attributes."""
-    constants: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,6 @@ class TypeNames:
     maps: frozenset[str] = frozenset()
     """Property paths whose keys are the user's own."""
     derived: tuple[Derived, ...] = ()
-    constants: Mapping[str, Any] = field(default_factory=lambda: _EMPTY)
 
     def returned(self, attribute: str) -> str:
         """The attribute that `Fn::GetAtt` gives under a name of CloudFormation's."""
@@ -114,7 +114,6 @@ def names_of(native: str) -> TypeNames:
         returns=known.get("returns", _EMPTY),
         maps=frozenset(known.get("maps", ())),
         derived=tuple(_derived(one) for one in known.get("derived", ())),
-        constants=known.get("constants", _EMPTY),
     )
 
 
@@ -127,11 +126,7 @@ def _derived(facts: dict[str, Any]) -> Derived:
         own=facts.get("own", ""),
         own_attribute=facts.get("own_attribute", ""),
         item=facts.get("item", ""),
+        statement=facts.get("statement", ""),
         attributes=facts.get("attributes", _EMPTY),
         copy=facts.get("copy", _EMPTY),
-        constants=facts.get("constants", _EMPTY),
     )
-
-
-def returned_by_name(native: str, attribute: str) -> str:
-    return names_of(native).returned(attribute)

@@ -2,7 +2,8 @@
 
 A property becomes the attribute that `names` says, its nested objects as well; a policy document
 and a map with the user's own keys stay as they are; a list of `Key`/`Value` tags becomes a map.
-Beside the properties every resource has `metadata` (its `Metadata`, unchanged).
+Beside the properties a resource has `metadata` (its `Metadata`, unchanged) and, where CDK wrote
+it, `construct_path`: the construct that it was made from.
 
 Where Terraform has several resources for what CloudFormation writes as one, there are several,
 all with the same address (the logical id), the same `native_type` and Terraform's types:
@@ -95,6 +96,9 @@ class Definition:
     header: Span
     scope: Scope
     assumptions: Assumptions = ()
+    construct_path: Known | None = None
+    kind: str = ""
+    """The CloudFormation type it is handled as: what a SAM type becomes."""
 
     @property
     def span(self) -> Span:
@@ -124,7 +128,7 @@ class Node:
     def __init__(self, definition: Definition, address: str) -> None:
         self.definition = definition
         self.address = address
-        self.names: TypeNames = names_of(definition.native_type)
+        self.names: TypeNames = names_of(definition.kind)
         self.properties = Properties(definition)
         self.attributes = _attributes(self)
 
@@ -182,7 +186,7 @@ class Node:
             for resource in _derive(self, rule):
                 found = True
                 yield resource
-        if not found and not self.names.type and self.names.derived:
+        if not found and not self.names.type and self.names.derived[0].copy:
             # nothing says who holds the policy: it is still a policy
             yield from _derive(self, replace(self.names.derived[0], source="", is_each=False))
 
@@ -250,12 +254,13 @@ def _attributes(node: Node) -> Mapping:
             add(attribute, key, functools.partial(_child, evaluated, name, child, names))
         if target != SPREAD:
             add(target, key, functools.partial(_renamed, evaluated, name, names))
-    for attribute, constant in names.constants.items():
-        add(attribute, definition.header, functools.partial(Known, constant, definition.header))
     metadata = definition.raw.get("Metadata")
     if metadata is not None:
         key = definition.raw.key_span("Metadata")
         add("metadata", key, functools.partial(evaluate, metadata, definition.scope))
+    construct = definition.construct_path
+    if construct is not None:
+        add("construct_path", construct.span, functools.partial(_same, construct))
     reference = Reference(node.address, "")
     return Mapping(LazyEntries(pending), definition.span, key_spans, properties.rest, reference)
 
@@ -306,6 +311,10 @@ def _descend(value: Value, path: list[str]) -> Value | None:
             return choice(
                 [(given, _descend(arm, path) or Absent(None, span)) for given, arm in arms], span
             )
+        case Listing(items=items, rest=rest):
+            found = [inner for item in items if (inner := _descend(item, path)) is not None]
+            further = _descend(rest, path) if rest is not None else None
+            return replace(value, items=tuple(found), rest=further)
         case Unknown():
             return replace(value, label=f"{value.label}.{path[0]}"[:80])
         case _:
@@ -380,6 +389,10 @@ def _add_tags(item: Value, entries: dict[str, Value], key_spans: dict[str, Span]
 # ---------------------------------------------------------------- derived resources
 
 
+def _same(value: Value) -> Value:
+    return value
+
+
 def _derive(node: Node, rule: Derived) -> Iterator[DerivedResource]:
     scope = node.definition.scope
     if not rule.source:
@@ -410,7 +423,10 @@ def _derived(
     if rule.own:
         attribute = rule.own_attribute or node.names.ref
         pending[rule.own] = functools.partial(node.attribute, attribute, node.address, header)
-    if rule.item and item is not None:
+    if rule.statement and item is not None:
+        document = Mapping({"Statement": item}, item.span, {"Statement": key})
+        pending[rule.statement] = functools.partial(_same, document)
+    elif rule.item and item is not None:
         pending[rule.item] = functools.partial(rename, item, rule.source, node.names)
     elif isinstance(item, Mapping):
         for name in item.entries:
@@ -422,8 +438,6 @@ def _derived(
         if name in properties.raw:
             pending[target] = functools.partial(_renamed, properties.evaluated, name, node.names)
             key_spans[target] = properties.keys[name]
-    for attribute, constant in rule.constants.items():
-        pending[attribute] = functools.partial(Known, constant, header)
     reference = Reference(node.address, "")
     mapping = Mapping(LazyEntries(pending), span, key_spans, None, reference)
     return DerivedResource(rule.type, mapping, header, span, given)

@@ -10,6 +10,7 @@ import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from iam_preflight.cloudformation.cdk import CONSTRUCT_PATH
 from iam_preflight.cloudformation.conditions import (
     FALSE,
     TRUE,
@@ -33,6 +34,7 @@ from iam_preflight.cloudformation.parameters import (
     pseudo_parameter,
 )
 from iam_preflight.cloudformation.resources import Definition, Node
+from iam_preflight.cloudformation.sam import PREFIX, Serverless
 from iam_preflight.cloudformation.texts import placed
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Resource
@@ -52,6 +54,7 @@ from iam_preflight.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from collections.abc import Mapping as MappingABC
 
     from iam_preflight.cloudformation.template import Template
     from iam_preflight.resources import Deployment, Provider
@@ -89,11 +92,13 @@ class Stack:
         deployment: Deployment,
         provider: Provider,
         surroundings: Surroundings,
-        given: dict[str, Value],
+        given: MappingABC[str, Value],
         pseudo: dict[str, str],
         address: str = "",
         calls: tuple[Span, ...] = (),
         assumptions: Assumptions = (),
+        ancestry: tuple[str, ...] = (),
+        constructs: MappingABC[str, str] | None = None,
     ) -> None:
         self.template = template
         self.deployment = deployment
@@ -104,6 +109,8 @@ class Stack:
         self.address = address
         self.calls = calls
         self.assumptions = assumptions
+        self.ancestry = ancestry or (template.path,)
+        self.constructs = constructs or {}
         self.parameters = declared_parameters(template.section("Parameters"))
         self.possibilities = Possibilities(
             {
@@ -117,6 +124,7 @@ class Stack:
         self._formulas: dict[str, Formula | None] = {}
         self._nodes: dict[str, Node] = {}
         self._children: dict[str, Stack | None] = {}
+        self._references: dict[str, str] = {}
         self._hops = 0
 
     # ---- conditions
@@ -203,6 +211,9 @@ class Stack:
         node = self.node(name)
         if node is None:
             return Unknown(Reason.MISSING, f"{name}.{attribute}", span)
+        made = self._references.get(f"{name}.{attribute}")
+        if made is not None:
+            return self.ref(made, span, self.scope)
         if attribute.startswith("Outputs."):
             child = self.child(name)
             if child is not None:
@@ -292,6 +303,10 @@ class Stack:
                 message = f"more than {MAX_RESOURCES:,} resources"
                 self.surroundings.note(Problem(ProblemKind.LIMIT, message, key.path, key))
                 break
+        if any(definition.native_type.startswith(PREFIX) for definition in found.values()):
+            transform = Serverless(self.template, found)
+            found = transform.run()
+            self._references = transform.references
         return found
 
     def define(self, name: str, key: Span, raw: Mapping, scope: Scope) -> Definition | None:
@@ -309,15 +324,19 @@ class Stack:
             if isinstance(outcome, Assumption):
                 assumptions = (*assumptions, outcome)
                 scope = scope.assume(outcome)
-        return Definition(name, native, raw, key, scope, assumptions)
+        construct = _construct_path(raw, self.constructs.get(name), key)
+        return Definition(name, native, raw, key, scope, assumptions, construct, native)
 
     def node(self, name: str) -> Node | None:
         node = self._nodes.get(name)
         if node is None:
             definition = self.definitions.get(name)
             if definition is None:
+                definition = self.definitions.get(self._references.get(name, ""))
+            if definition is None:
                 return None
-            node = self._nodes[name] = Node(definition, self.address + name)
+            address = self.address + definition.logical_id
+            node = self._nodes[name] = Node(definition, address)
         return node
 
     def child(self, name: str) -> Stack | None:
@@ -332,7 +351,7 @@ class Stack:
     def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
         """Every resource of the wanted types, nested stacks included."""
         for name, definition in self.definitions.items():
-            names = names_of(definition.native_type)
+            names = names_of(definition.kind)
             if names.type and is_wanted(names.type):
                 node = self.node(name)
                 assert node is not None
@@ -405,6 +424,15 @@ def _possible(value: Value, span: Span, scope: Scope) -> Value:
         return placed(value, span)
     arms = [(given, placed(arm, span)) for given, arm in value.arms if scope.can_hold(given)]
     return arms[0][1] if len(arms) == 1 else choice(arms, span)
+
+
+def _construct_path(raw: Mapping, construct: str | None, header: Span) -> Known | None:
+    """The CDK construct that a resource was made from: its metadata's word, or the manifest's."""
+    metadata = raw.get("Metadata")
+    found = metadata.get(CONSTRUCT_PATH) if isinstance(metadata, Mapping) else None
+    if isinstance(found, Known):
+        return found
+    return Known(construct, header) if construct is not None else None
 
 
 def is_nested(native_type: str) -> bool:
