@@ -93,6 +93,7 @@ class TemplateScan:
             if source is not None:
                 found = tuple(read_templates(source, self.workspace.problems))
             for template in found:
+                self.workspace.code.add(path)
                 self.workspace.problems.extend(template.duplicates)
             self._templates[path] = found
         return self._templates[path]
