@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.accounts import account_book
+from iam_preflight.graph.arns import join_texts, partition_of
 from iam_preflight.graph.environments import Environments
 from iam_preflight.graph.lookup import Lookup
 from iam_preflight.graph.model import (
@@ -509,29 +510,7 @@ def _arn_pattern(
     partition = f"arn:{partition_of(resource)}:iam::"
     parts: list[str | Unknown] = [partition, owner, f":{kind}{path}", *name.parts]
     reference = Reference(resource.address, "arn", resource.deployment.path)
-    return Pattern(tuple(_joined(parts)), span, (), reference)
-
-
-def partition_of(resource: Resource) -> str:
-    """The AWS partition that a resource is deployed to: commercial unless its region says else."""
-    region = text_of(resource.provider.get("region")) or ""
-    if region.startswith("us-gov-"):
-        return "aws-us-gov"
-    return "aws-cn" if region.startswith("cn-") else "aws"
-
-
-def _joined(parts: list[str | Unknown]) -> Iterator[str | Unknown]:
-    held = ""
-    for part in parts:
-        if isinstance(part, str):
-            held += part
-            continue
-        if held:
-            yield held
-            held = ""
-        yield part
-    if held:
-        yield held
+    return Pattern(tuple(join_texts(parts)), span, (), reference)
 
 
 def _nested(resource: Resource, attribute: str) -> Value | None:

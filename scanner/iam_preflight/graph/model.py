@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.accounts import AccountBook
     from iam_preflight.graph.effective import Permissions
+    from iam_preflight.graph.escalation import Escalations
     from iam_preflight.graph.lookup import Lookup
     from iam_preflight.graph.tags import Tags
     from iam_preflight.policy.document import Document, Statement
@@ -205,6 +206,7 @@ class Graph:
     """The day on which dates and time conditions are judged."""
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _permissions: Permissions | None = None
+    _escalations: Escalations | None = None
 
     @property
     def permissions(self) -> Permissions:
@@ -213,6 +215,14 @@ class Graph:
 
             self._permissions = Permissions(self.resources, self.policies, self.today)
         return self._permissions
+
+    @property
+    def escalations(self) -> Escalations:
+        if self._escalations is None:
+            from iam_preflight.graph.escalation import Escalations
+
+            self._escalations = Escalations(self)
+        return self._escalations
 
     def effective(self, principal: Principal) -> Effective:
         """What a principal may do, all its policies taken together."""

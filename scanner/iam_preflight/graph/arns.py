@@ -1,0 +1,92 @@
+"""The ARN that a resource will have, as a pattern: known where its name is known."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from iam_preflight.knowledge.reading import read_data
+from iam_preflight.policy.document import Pattern
+from iam_preflight.values import Fragment, Reason, Reference, Unknown, parts_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iam_preflight.resources import Resource
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class _Facts(msgspec.Struct):
+    types: dict[str, dict[str, str]]
+
+
+@functools.cache
+def _templates() -> dict[str, str]:
+    """ARN templates by resource type: `arn:{partition}:sqs:{region}:{account}:{name}`."""
+    facts = read_data("terraform_attributes.json", _Facts).types
+    return {name: attributes["arn"] for name, attributes in facts.items() if "arn" in attributes}
+
+
+def arn_of(resource: Resource) -> Pattern | None:
+    """The ARN of a resource; None for types whose ARN nobody knows before it exists."""
+    template = _templates().get(resource.type)
+    if template is None:
+        return None
+    parts: list[str | Unknown] = []
+    at = 0
+    for found in _PLACEHOLDER.finditer(template):
+        parts.append(template[at : found.start()])
+        parts.extend(_placeholder(found[1], resource))
+        at = found.end()
+    parts.append(template[at:])
+    reference = Reference(resource.address, "arn", resource.deployment.path)
+    return Pattern(tuple(join_texts(parts)), resource.header, (), reference)
+
+
+def _placeholder(name: str, resource: Resource) -> list[str | Unknown]:
+    span = resource.header
+    match name:
+        case "partition":
+            return [partition_of(resource)]
+        case "account":
+            accounts = resource.provider.account_ids
+            hole = Unknown(Reason.ACCOUNT, "account", span)
+            return [accounts[0] if len(accounts) == 1 else hole]
+        case "region":
+            region = text_of(resource.provider.get("region"))
+            return [region if region is not None else Unknown(Reason.REGION, "region", span)]
+        case _:
+            value = resource.get(name)
+            pieces = parts_of(value) if value is not None else None
+            if pieces is None:
+                reference = Reference(resource.address, name, resource.deployment.path)
+                label = f"{resource.address}.{name}"
+                return [Unknown(Reason.COMPUTED, label, span, reference)]
+            return [piece.text if isinstance(piece, Fragment) else piece for piece in pieces]
+
+
+def partition_of(resource: Resource) -> str:
+    """The AWS partition that a resource is deployed to: commercial unless its region says else."""
+    region = text_of(resource.provider.get("region")) or ""
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    return "aws-cn" if region.startswith("cn-") else "aws"
+
+
+def join_texts(parts: Iterable[str | Unknown]) -> Iterator[str | Unknown]:
+    """The same parts with neighbouring texts as one."""
+    held = ""
+    for part in parts:
+        if isinstance(part, str):
+            held += part
+            continue
+        if held:
+            yield held
+            held = ""
+        yield part
+    if held:
+        yield held

@@ -1,0 +1,717 @@
+"""Who can become whom: the known escalation methods, tried on the graph.
+
+A method counts only when the actor's effective permissions reach a concrete target: its own
+policy, a user, a role that the right service may be given, a workload that runs as a role. And
+only when something is gained: a target that may do no more than the actor is no escalation.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Confidence, Place
+from iam_preflight.graph.arns import arn_of
+from iam_preflight.graph.model import Origin, PrincipalKind
+from iam_preflight.knowledge.escalation import (
+    Actor,
+    Certainty,
+    Gain,
+    Method,
+    MethodKind,
+    Target,
+    escalation_methods,
+)
+from iam_preflight.policy.callers import Caller
+from iam_preflight.policy.context import Presence
+from iam_preflight.policy.document import Effect, Pattern
+from iam_preflight.policy.effective import Effective
+from iam_preflight.policy.evaluate import PolicySet, Request
+from iam_preflight.policy.globs import Wildcards, may_meet, text_tokens
+from iam_preflight.policy.match import action_matches, tokens_of
+from iam_preflight.policy.scope import Strength, restriction
+from iam_preflight.policy.truth import Doubt, Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iam_preflight.graph.model import Graph, Principal, Workload
+    from iam_preflight.knowledge.escalation import Permission
+    from iam_preflight.policy.context import Context
+    from iam_preflight.policy.document import Statement
+    from iam_preflight.policy.evaluate import Decision
+    from iam_preflight.source import Span
+    from iam_preflight.values import Assumptions
+
+NEW_NAME = "iam-preflight-new"
+"""Stands for whatever name an actor gives to something it makes."""
+
+_NO_MFA = {
+    "aws:MultiFactorAuthPresent": Presence.ABSENT,
+    "aws:MultiFactorAuthAge": Presence.ABSENT,
+}
+_BY_CERTAINTY = {
+    Certainty.HIGH: Confidence.HIGH,
+    Certainty.MEDIUM: Confidence.MEDIUM,
+    Certainty.LOW: Confidence.LOW,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A permission that a method needs, and the statement that gives it."""
+
+    permission: Permission
+    decision: Decision
+    confidence: Confidence
+    needs_mfa: bool = False
+
+    @property
+    def statement(self) -> Statement | None:
+        reasons = self.decision.allowed_by
+        return max(reasons, key=lambda r: r.truth).statement if reasons else None
+
+    @property
+    def place(self) -> Place | None:
+        """The action as it is written in the statement that gives it."""
+        statement = self.statement
+        if statement is None:
+            return None
+        action = self.permission.action
+        for pattern in statement.actions:
+            if not statement.is_not_action and action_matches(pattern, action) is not Truth.NO:
+                return Place(pattern.span, f"allows {action}")
+        return Place(statement.span_of("NotAction"), f"leaves {action} allowed")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Escalation:
+    """One way in which an actor gains privileges."""
+
+    actor: Principal
+    method: Method
+    uses: tuple[Use, ...]
+    target: Principal | None = None
+    """Whom the actor becomes or controls; None where it widens itself."""
+    through: Workload | None = None
+    confidence: Confidence = Confidence.HIGH
+    assumptions: Assumptions = ()
+
+    @property
+    def needs_mfa(self) -> bool:
+        return any(use.needs_mfa for use in self.uses)
+
+    @property
+    def actions(self) -> str:
+        """`iam:PassRole and lambda:CreateFunction`, for messages."""
+        names = list(dict.fromkeys(use.permission.action for use in self.uses))
+        return (
+            " and ".join(names) if len(names) < 3 else ", ".join(names[:-1]) + f" and {names[-1]}"
+        )
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where the permissions are written, each once."""
+        found = [use.place for use in self.uses]
+        return tuple(dict.fromkeys(place for place in found if place is not None))
+
+    @property
+    def statements(self) -> tuple[Span, ...]:
+        found = (use.statement for use in self.uses)
+        return tuple(dict.fromkeys(s.span for s in found if s is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    """What the variables of a method stand for in one try."""
+
+    target: Principal | None = None
+    workload: Workload | None = None
+
+
+class Escalations:
+    """Tries the methods on the principals of a graph; answers are remembered."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.permissions = graph.permissions
+        self._by_kind: dict[MethodKind, list[Method]] = {}
+        for method in escalation_methods():
+            self._by_kind.setdefault(method.kind, []).append(method)
+        self._self: dict[int, tuple[Escalation, ...]] = {}
+        self._power: dict[int, frozenset[str]] = {}
+        self._ready: dict[tuple[int, MethodKind], tuple[Method, ...]] = {}
+        self._trusted: dict[int, frozenset[str]] = {}
+        self._profiled = {
+            id(principal)
+            for resource in graph.of_type("aws_iam_instance_profile")
+            for principal in [graph.principal_named(resource, "role")]
+            if principal is not None
+        }
+        self._with_password = {
+            id(principal)
+            for resource in graph.of_type("aws_iam_user_login_profile")
+            for principal in [graph.principal_named(resource, "user")]
+            if principal is not None
+        }
+
+    # ---- how much somebody may do
+
+    def is_admin(self, principal: Principal) -> bool:
+        """Whether its policies alone make it an administrator, whatever the unknowns are."""
+        return self.graph.effective(principal).is_admin is Truth.YES
+
+    def is_powerful(self, principal: Principal) -> bool:
+        """Whether it is an administrator or can surely make itself one."""
+        return self.is_admin(principal) or any(
+            escalation.confidence is Confidence.HIGH
+            for escalation in self.of_self(principal)
+            if escalation.method.gain is Gain.ADMIN
+        )
+
+    def power(self, principal: Principal) -> frozenset[str]:
+        """The sensitive actions that it may do on everything."""
+        found = self._power.get(id(principal))
+        if found is None:
+            effective = self.graph.effective(principal)
+            sensitive = effective.possible & effective.catalog.sensitive
+            found = frozenset(a for a in sensitive if effective.broad(a) is not None)
+            self._power[id(principal)] = found
+        return found
+
+    def exceeds(self, target: Principal, actor: Principal) -> bool:
+        """Whether becoming the target gives the actor something worth having."""
+        if target is actor or self.is_admin(actor):
+            return False
+        if self.is_powerful(target):
+            return not self.is_powerful(actor)
+        return bool(self.power(target) - self.power(actor))
+
+    # ---- the kinds of methods
+
+    def of_self(self, actor: Principal) -> tuple[Escalation, ...]:
+        """Ways in which an actor can make itself an administrator."""
+        found = self._self.get(id(actor))
+        if found is None:
+            # a cycle (may A do more than B, may B …) ends here: what is being asked is no
+            self._self[id(actor)] = ()
+            found = self._self[id(actor)] = tuple(self._of_self(actor))
+        return found
+
+    def _of_self(self, actor: Principal) -> Iterator[Escalation]:
+        if self.is_admin(actor):
+            return
+        for method in self._ready_for(actor, MethodKind.SELF):
+            escalation = self._try(actor, method, _Binding())
+            if escalation is not None:
+                yield escalation
+
+    def of_principals(self, actor: Principal) -> Iterator[Escalation]:
+        """Ways in which an actor can take over another principal."""
+        for method in self._ready_for(actor, MethodKind.PRINCIPAL):
+            wanted = _variables(method)
+            for target in self.graph.principals:
+                if target is actor or not self.is_in_reach(actor, target):
+                    continue
+                if wanted & {Target.USER} and not target.is_user:
+                    continue
+                if wanted & {Target.ROLE, Target.ROLE_POLICY} and not target.is_role:
+                    continue
+                if not self._is_worth_it(method, actor, target):
+                    continue
+                escalation = self._try(actor, method, _Binding(target))
+                if escalation is not None:
+                    yield escalation
+
+    def of_passing(self, actor: Principal) -> Iterator[Escalation]:
+        """Ways in which an actor can have a service run its own code as another role."""
+        for method in self._ready_for(actor, MethodKind.NEW_PASS):
+            for role in self._passable(method):
+                if not self.is_in_reach(actor, role) or not self.exceeds(role, actor):
+                    continue
+                escalation = self._try(actor, method, _Binding(role))
+                if escalation is not None:
+                    yield escalation
+
+    def of_workloads(self, actor: Principal) -> Iterator[Escalation]:
+        """Ways in which an actor can take over a workload that runs as another role."""
+        for method in self._ready_for(actor, MethodKind.EXIST):
+            for workload in self.graph.workloads:
+                role = workload.role
+                if not self.is_in_reach(actor, role) or not self.exceeds(role, actor):
+                    continue
+                if not self._is_open(method, workload):
+                    continue
+                escalation = self._try(actor, method, _Binding(role, workload))
+                if escalation is not None:
+                    yield escalation
+
+    def of_kind(self, actor: Principal, kind: MethodKind) -> Iterator[Escalation]:
+        """Methods of a kind that need no principal as target."""
+        for method in self._ready_for(actor, kind):
+            escalation = self._try(actor, method, _Binding())
+            if escalation is not None:
+                yield escalation
+
+    def permitted(self, actor: Principal, kind: MethodKind) -> Iterator[Escalation]:
+        """Methods whose permissions the actor holds broadly, whether a target is here or not."""
+        for method in self._ready_for(actor, kind):
+            uses = self._broad_uses(actor, method)
+            if uses is not None:
+                yield self._escalation(actor, method, uses, _Binding())
+
+    def into(self, target: Principal, actors: Iterable[Principal]) -> Iterator[Escalation]:
+        """For each actor that has one, the surest way to become the target."""
+        for actor in actors:
+            if actor is target or actor.kind is PrincipalKind.GROUP:
+                continue
+            best = max(self._ways(actor, target), key=lambda e: e.confidence, default=None)
+            if best is not None:
+                yield best
+
+    def _ways(self, actor: Principal, target: Principal) -> Iterator[Escalation]:
+        if not self.is_in_reach(actor, target) and not self._is_named(actor, target):
+            return
+        for kind in (MethodKind.PRINCIPAL, MethodKind.NEW_PASS, MethodKind.EXIST):
+            for method in self._ready_for(actor, kind):
+                if method.gain is not Gain.TARGET:
+                    continue
+                yield from self._tries(actor, method, target)
+
+    def _tries(self, actor: Principal, method: Method, target: Principal) -> Iterator[Escalation]:
+        wanted = _variables(method)
+        bindings: list[_Binding] = []
+        match method.kind:
+            case MethodKind.NEW_PASS:
+                if target in self._passable(method):
+                    bindings.append(_Binding(target))
+            case MethodKind.EXIST:
+                bindings.extend(
+                    _Binding(target, workload)
+                    for workload in target.workloads
+                    if self._is_open(method, workload)
+                )
+            case _:
+                is_user = Target.USER in wanted
+                if target.is_user is is_user and (target.is_role or is_user):
+                    bindings.append(_Binding(target))
+        for binding in bindings:
+            escalation = self._try(actor, method, binding)
+            if escalation is not None:
+                yield escalation
+
+    # ---- who is near whom
+
+    def is_in_reach(self, actor: Principal, target: Principal) -> bool:
+        """Whether both are in one account: known to be, or deployed together."""
+        if actor.account is not None and target.account is not None:
+            return actor.account == target.account
+        return actor.resource.deployment.path == target.resource.deployment.path
+
+    def _is_named(self, actor: Principal, role: Principal) -> bool:
+        """Whether a role's trust policy names the actor itself, wherever that is."""
+        if role.trust is None or not actor.name.is_known:
+            return False
+        name = actor.name.text
+        return any(
+            principal.kind == "AWS" and principal.pattern.text.endswith(f"/{name}")
+            for statement in role.trust.document.statements
+            for principal in statement.principals
+        )
+
+    def _is_worth_it(self, method: Method, actor: Principal, target: Principal) -> bool:
+        if method.gain is Gain.ADMIN:
+            return not self.is_powerful(actor)
+        if not self.exceeds(target, actor):
+            return False
+        actions = set(method.actions)
+        has_password = id(target) in self._with_password
+        if "iam:UpdateLoginProfile" in actions:
+            return has_password
+        return not ("iam:CreateLoginProfile" in actions and has_password)
+
+    @functools.cache  # noqa: B019  lives as long as the scan
+    def _passable(self, method: Method) -> tuple[Principal, ...]:
+        """Roles that one of the method's services may be given."""
+        candidates = [r for r in self.graph.roles if not r.path.startswith("/aws-service-role/")]
+        if not method.trust_services:
+            return tuple(candidates)
+        return tuple(
+            role
+            for role in candidates
+            if any(self.trusts_service(role, service) for service in method.trust_services)
+        )
+
+    def trusts_service(self, role: Principal, service: str) -> bool:
+        """Whether a service may assume a role."""
+        named = self._trusted.get(id(role))
+        if named is None:
+            named = self._trusted[id(role)] = _trusted_by(role)
+        if role.trust is None or not (service in named or "" in named):
+            return False
+        caller = Caller.service(service)
+        request = Request("sts:AssumeRole", role.arn, caller, resource_account=None)
+        policies = PolicySet(resource=role.trust.document)
+        return self.permissions.evaluator.decide(policies, request).is_possible
+
+    def _is_open(self, method: Method, workload: Workload) -> bool:
+        """Whether the method's service works on such a resource and nothing rules it out."""
+        from iam_preflight.values import bool_of
+
+        actions = set(method.actions)
+        if "ecs:ExecuteCommand" in actions:
+            flag = workload.resource.get("enable_execute_command")
+            if flag is None or bool_of(flag) is False:
+                return False
+        if actions & {"ssm:StartSession", "ssm:SendCommand"}:
+            agent = self.graph.effective(workload.role).allows("ssmmessages:CreateControlChannel")
+            if not agent.is_possible:
+                return False
+        return True
+
+    # ---- trying one method
+
+    def _ready_for(self, actor: Principal, kind: MethodKind) -> tuple[Method, ...]:
+        """The methods of a kind whose actions the actor has at all."""
+        key = (id(actor), kind)
+        found = self._ready.get(key)
+        if found is None:
+            found = self._ready[key] = tuple(self._find_ready(actor, kind))
+        return found
+
+    def _find_ready(self, actor: Principal, kind: MethodKind) -> Iterator[Method]:
+        if actor.kind is PrincipalKind.GROUP:
+            return
+        possible = self.graph.effective(actor).possible
+        is_user = actor.is_user
+        for method in self._by_kind.get(kind, ()):
+            if method.actor is Actor.USER and not is_user:
+                continue
+            if method.actor is Actor.ROLE and is_user:
+                continue
+            if all(
+                any(
+                    all(p.action in possible or _is_assume(p) for p in alternative)
+                    for alternative in item
+                )
+                for item in method.needs
+            ):
+                yield method
+
+    def _try(self, actor: Principal, method: Method, binding: _Binding) -> Escalation | None:
+        uses: list[Use] = []
+        for item in method.needs:
+            found = (self._together(actor, alternative, binding, method) for alternative in item)
+            best = max(
+                (each for each in found if each is not None),
+                key=lambda each: min(use.confidence for use in each),
+                default=None,
+            )
+            if best is None:
+                return None
+            uses.extend(best)
+        if method.kind is MethodKind.NEW_PASS and not self._has_profile(actor, method, binding):
+            return None
+        return self._escalation(actor, method, tuple(uses), binding)
+
+    def _escalation(
+        self, actor: Principal, method: Method, uses: tuple[Use, ...], binding: _Binding
+    ) -> Escalation:
+        confidence = min(
+            (*(use.confidence for use in uses), _BY_CERTAINTY[method.certainty]),
+        )
+        documents = {
+            id(reason.document): reason.document
+            for use in uses
+            for reason in use.decision.allowed_by
+        }
+        assumptions = self.permissions.assumptions(actor, documents.values())
+        return Escalation(
+            actor, method, uses, binding.target, binding.workload, confidence, assumptions
+        )
+
+    def _has_profile(self, actor: Principal, method: Method, binding: _Binding) -> bool:
+        """EC2 takes a role only inside an instance profile."""
+        if method.trust_services != ("ec2.amazonaws.com",) or binding.target is None:
+            return True
+        if id(binding.target) in self._profiled:
+            return True
+        effective = self.graph.effective(actor)
+        return (
+            effective.allows("iam:CreateInstanceProfile").is_possible
+            and effective.allows("iam:AddRoleToInstanceProfile").is_possible
+        )
+
+    def _together(
+        self,
+        actor: Principal,
+        alternative: tuple[Permission, ...],
+        binding: _Binding,
+        method: Method,
+    ) -> tuple[Use, ...] | None:
+        uses: list[Use] = []
+        for permission in alternative:
+            use = self._best_use(actor, permission, binding, method)
+            if use is None:
+                return None
+            uses.append(use)
+        return tuple(uses)
+
+    def _best_use(
+        self, actor: Principal, permission: Permission, binding: _Binding, method: Method
+    ) -> Use | None:
+        if _is_assume(permission) and permission.target is Target.ROLE:
+            return self._assume(actor, binding.target, permission)
+        best: Use | None = None
+        for resource in self._resources(actor, permission, binding, method):
+            use = self._use(actor, permission, resource, binding)
+            if use is not None and (best is None or use.confidence > best.confidence):
+                best = use
+                if best.confidence is Confidence.HIGH:
+                    break
+        return best
+
+    def _resources(
+        self, actor: Principal, permission: Permission, binding: _Binding, method: Method
+    ) -> Iterator[str | Pattern]:
+        """What the permission must be held on, as ARNs."""
+        match permission.target:
+            case Target.SELF:
+                yield actor.arn
+            case Target.USER | Target.ROLE | Target.PASSED_ROLE:
+                if binding.target is not None:
+                    yield binding.target.arn
+            case Target.GROUP:
+                yield from (group.arn for group in self._groups(actor, method))
+            case Target.OWN_POLICY:
+                yield from _managed_arns(actor)
+            case Target.ROLE_POLICY:
+                if binding.target is not None:
+                    yield from _managed_arns(binding.target)
+            case Target.BOUNDARY:
+                boundary = actor.boundary
+                if boundary is not None and boundary.policy is not None:
+                    if boundary.policy.arn is not None:
+                        yield boundary.policy.arn
+            case Target.GUARD_POLICY:
+                yield from _managed_arns(actor, only_denying=True)
+            case Target.EXISTING:
+                yield from self._existing(permission, binding)
+            case Target.NEW:
+                yield from self._new(actor, permission)
+            case Target.ARN:
+                yield permission.arn
+            case Target.PROVIDER:
+                for resource in self.graph.of_type(
+                    "aws_iam_saml_provider", "aws_iam_openid_connect_provider"
+                ):
+                    arn = arn_of(resource)
+                    if arn is not None:
+                        yield arn
+            case _:
+                yield "*"
+
+    def _groups(self, actor: Principal, method: Method) -> Iterator[Principal]:
+        if "iam:AddUserToGroup" not in method.actions:
+            yield from actor.groups
+            return
+        own = set(map(id, actor.groups))
+        for group in self.graph.of_kind(PrincipalKind.GROUP):
+            if id(group) in own or not self.is_in_reach(actor, group):
+                continue
+            if method.gain is not Gain.TARGET or self.exceeds_as_member(group, actor):
+                yield group
+
+    def exceeds_as_member(self, group: Principal, actor: Principal) -> bool:
+        """Whether being in a group gives an actor something worth having."""
+        if self.graph.effective(group).is_admin is Truth.YES:
+            return True
+        return bool(self.power(group) - self.power(actor))
+
+    def _existing(self, permission: Permission, binding: _Binding) -> Iterator[Pattern]:
+        if binding.workload is None:
+            return
+        arn = arn_of(binding.workload.resource)
+        if arn is None or not self._takes(permission.action, arn):
+            return
+        yield arn
+
+    def _takes(self, action: str, arn: Pattern) -> bool:
+        """Whether an action works on resources with such ARNs."""
+        known = self.permissions.evaluator.catalog.action(action)
+        if known is None:
+            return False
+        wanted = tokens_of(arn)
+        return any(
+            may_meet(wanted, text_tokens(glob, Wildcards.TEXT))
+            for glob in known.arn_globs
+            if glob != "*"
+        )
+
+    def _new(self, actor: Principal, permission: Permission) -> Iterator[str]:
+        """ARNs that something new could have: any name, or one that the policies ask for."""
+        known = self.permissions.evaluator.catalog.action(permission.action)
+        if known is None or known.is_only_star:
+            yield "*"
+            return
+        for use in known.resources:
+            yield _filled(use.type.glob, NEW_NAME)
+        effective = self.graph.effective(actor)
+        for document in effective.policies.identity:
+            for matcher, _ in effective.evaluator.matcher(document).about(
+                permission.action.lower()
+            ):
+                if matcher.statement.effect is Effect.ALLOW:
+                    for pattern in matcher.statement.resources:
+                        text = "".join(p if isinstance(p, str) else "x" for p in pattern.parts)
+                        yield text.replace("*", "x").replace("?", "x")
+
+    def _use(
+        self,
+        actor: Principal,
+        permission: Permission,
+        resource: str | Pattern,
+        binding: _Binding,
+    ) -> Use | None:
+        effective = self.graph.effective(actor)
+        keys = dict(permission.context)
+        absent: dict[str, Presence] = {}
+        if binding.target is not None:
+            for key, value in keys.items():
+                if value == "{role}":
+                    keys[key] = binding.target.arn.text
+        if permission.target is Target.NEW and permission.action.startswith("iam:"):
+            # what is made new has a boundary only where the statement asks for one
+            absent["iam__PermissionsBoundary"] = Presence.ABSENT
+        context = self.permissions.context(actor, tuple(keys.items()), binding.target, **absent)
+        decision = effective.allows(permission.action, resource, context)
+        return self._judged(permission, resource, context, decision, effective)
+
+    def _judged(
+        self,
+        permission: Permission,
+        resource: str | Pattern | None,
+        context: Context,
+        decision: Decision,
+        effective: Effective,
+    ) -> Use | None:
+        """The decision as a use: how sure, and whether it takes a second factor."""
+        if not decision.is_possible:
+            return None
+        if decision.truth is Truth.YES:
+            return Use(permission, decision, Confidence.HIGH)
+        confidence = _confidence(decision, permission.action, effective)
+        if confidence is None:
+            return None
+        needs_mfa = False
+        if decision.doubt & Doubt.CONDITION:
+            without = context.with_keys(_NO_MFA)
+            again = effective.allows(permission.action, resource, without)
+            needs_mfa = not again.is_possible
+        return Use(permission, decision, confidence, needs_mfa)
+
+    def _assume(
+        self, actor: Principal, role: Principal | None, permission: Permission
+    ) -> Use | None:
+        """Whether an actor may assume a role: its own policies and the trust policy together."""
+        if role is None or role.trust is None or actor.kind is PrincipalKind.PERMISSION_SET:
+            return None
+        if not any(
+            principal.kind in ("AWS", "*")
+            for statement in role.trust.document.statements
+            for principal in statement.principals
+        ):
+            return None
+        effective = self.graph.effective(actor)
+        if effective.caller is None:
+            return None
+        context = self.permissions.context(actor, (), role)
+        policies = replace(effective.policies, resource=role.trust.document)
+        request = Request("sts:AssumeRole", role.arn, effective.caller, context)
+        decision = self.permissions.evaluator.decide(policies, request)
+        if not decision.is_possible:
+            return None
+        trusting = Effective(effective.evaluator, policies, effective.caller)
+        return self._judged(permission, role.arn, context, decision, trusting)
+
+    def _broad_uses(self, actor: Principal, method: Method) -> tuple[Use, ...] | None:
+        """The method's permissions, where each is held on everything."""
+        effective = self.graph.effective(actor)
+        uses: list[Use] = []
+        for item in method.needs:
+            for alternative in item:
+                grants = [effective.broad(permission.action) for permission in alternative]
+                if all(grant is not None for grant in grants):
+                    uses.extend(
+                        Use(permission, grant.decision, Confidence.MEDIUM)
+                        for permission, grant in zip(alternative, grants, strict=True)
+                        if grant is not None
+                    )
+                    break
+            else:
+                return None
+        return tuple(uses)
+
+
+def _trusted_by(role: Principal) -> frozenset[str]:
+    """The services that a trust policy names; the empty name where it may name any."""
+    if role.trust is None:
+        return frozenset()
+    named: set[str] = set()
+    for statement in role.trust.document.statements:
+        if not statement.principals or statement.is_not_principal:
+            named.add("")
+        for principal in statement.principals:
+            if principal.kind in ("Service", "*"):
+                is_plain = principal.pattern.is_known and principal.kind == "Service"
+                named.add(principal.pattern.text if is_plain else "")
+    return frozenset(named)
+
+
+def _is_assume(permission: Permission) -> bool:
+    return permission.action == "sts:AssumeRole"
+
+
+def _variables(method: Method) -> set[Target]:
+    return {p.target for item in method.needs for alternative in item for p in alternative}
+
+
+def _managed_arns(principal: Principal, *, only_denying: bool = False) -> Iterator[Pattern]:
+    """ARNs of the customer-managed policies that a principal holds."""
+    for attachment in principal.held():
+        policy = attachment.policy
+        if policy.origin is not Origin.CUSTOMER_MANAGED or policy.arn is None:
+            continue
+        if only_denying and all(s.is_allow for s in policy.document.statements):
+            continue
+        yield policy.arn
+
+
+def _filled(glob: str, name: str) -> str:
+    """A concrete ARN for a glob: its account and region parts filled as well."""
+    fields = glob.split(":", 5)
+    if len(fields) < 6:
+        return name
+    fields[1] = "aws"
+    fields[3] = "us-east-1" if fields[3] else ""
+    fields[4] = "000000000000" if fields[4] else ""
+    fields[5] = fields[5].replace("*", name)
+    return ":".join(fields)
+
+
+def _confidence(decision: Decision, action: str, effective: Effective) -> Confidence | None:
+    """How sure a maybe is; None where a condition restricts it to something else."""
+    doubt = decision.doubt
+    if doubt & Doubt.CONDITION:
+        weakest = min(
+            (
+                restriction(reason.statement, action, effective.catalog)
+                for reason in decision.allowed_by
+                if reason.truth is not Truth.NO
+            ),
+            default=Strength.NOTHING,
+        )
+        if weakest >= Strength.SCOPE:
+            return None
+    return Confidence.LOW if doubt & (Doubt.HOLE | Doubt.PART) else Confidence.MEDIUM
