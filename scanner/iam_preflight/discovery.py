@@ -74,8 +74,22 @@ class FolderTree:
 
     def __init__(self, top: Path) -> None:
         self.top = top.resolve()
+        self._folders: dict[str, Path | None] = {}
 
     def _inside(self, path: str) -> Path | None:
+        """Where a path leads; None when that is outside. Folders are looked at once."""
+        folder, _, name = path.rpartition("/")
+        if name in ("", ".", ".."):
+            return self._resolved(path)
+        if folder not in self._folders:
+            self._folders[folder] = self._resolved(folder)
+        parent = self._folders[folder]
+        if parent is None or "\0" in name:
+            return None
+        full = parent / name
+        return self._resolved(path) if full.is_symlink() else full
+
+    def _resolved(self, path: str) -> Path | None:
         full = self.top / path
         try:
             resolved = full.resolve()

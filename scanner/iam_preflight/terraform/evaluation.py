@@ -203,7 +203,7 @@ class _Renderer:
             case Interpolation(expression=expression, span=span):
                 self._append(self._pieces_of(_evaluate(expression, scope), span))
             case IfDirective():
-                self._append(self._if(part, scope))
+                self._append(self._checked(self._if(part, scope)))
             case ForDirective():
                 self._for(part, scope)
 
@@ -241,18 +241,24 @@ class _Renderer:
                 label = "null in a template" if is_null(arm) else "not a string in a template"
                 pieces = (Unknown(Reason.ERROR, label, span),)
             out.append((given, list(pieces)))
-        errors = [entry for entry in out if len(entry[1]) == 1 and _is_failure(entry[1][0])]
-        if len(out) == 1 and errors:
-            failed = out[0][1][0]
+        return self._checked(out)
+
+    def _checked(self, found: _Alternatives) -> _Alternatives:
+        """Without alternatives in error; where nothing else is left the whole text is one."""
+        errors = [entry for entry in found if len(entry[1]) == 1 and _is_failure(entry[1][0])]
+        if len(found) == 1 and errors:
+            failed = found[0][1][0]
             assert isinstance(failed, Unknown)
             if self.scope.tries:
                 self.failure = failed
         elif errors and not self.scope.tries:
-            return [entry for entry in out if entry not in errors] or out
-        return out
+            return [entry for entry in found if entry not in errors] or found
+        return found
 
     def _if(self, part: IfDirective, scope: Scope) -> _Alternatives:
         condition = _evaluate(part.condition, scope)
+        if scope.tries and isinstance(condition, Unknown) and is_error(condition):
+            return [((), [condition])]
         alternatives: _Alternatives = []
         for given, holds in operators.decide(condition, part.condition, scope.given):
             inner = scope.assuming(given)
@@ -274,7 +280,9 @@ class _Renderer:
             return
         pairs = collection_pairs(arms[0][1], scope)
         if pairs is None or any(given for given, _, _ in pairs):
-            self._append([((), [hole])])
+            failed = arms[0][1]
+            is_failed = isinstance(failed, Unknown) and is_error(failed)
+            self._append(self._checked([((), [failed if is_failed else hole])]))  # type: ignore[list-item]
             return
         for _, key, value in pairs:
             names = {part.value: value}
@@ -313,6 +321,8 @@ def _is_failure(piece: Fragment | Unknown) -> bool:
 
 def _conditional(node: Conditional, scope: Scope) -> Value:
     condition = _evaluate(node.condition, scope)
+    if scope.tries and is_error(condition):
+        return condition
     sides = operators.decide(condition, node.condition, scope.given)
     if not sides:
         if isinstance(condition, Known):
@@ -339,15 +349,18 @@ def _one_type(value: Value, other: Expression, scope: Scope) -> Value:
 
     The other arm is evaluated only where it could matter.
     """
-    if isinstance(other, Variable | GetAttribute | Index | Broken) or not _is_mixed(value):
-        return value
     if isinstance(other, Literal) and other.value is None:
+        return value
+    is_reference = isinstance(other, Variable | GetAttribute | Index | Broken)
+    if not scope.tries and (is_reference or not _is_mixed(value)):
         return value
     first, second = types.type_of(value), types.type_of(_evaluate(other, scope))
     if first is None or second is None:
         return value
     shared = types.unify([first, second])
-    if shared is None or shared == first:
+    if shared is None:
+        return Unknown(Reason.ERROR, "arms of different types", other.span)
+    if shared == first:
         return value
     try:
         return types.convert(value, shared)

@@ -14,13 +14,14 @@ from iam_preflight.values import (
     Assumptions,
     Json,
     Known,
+    Listing,
+    Mapping,
     Reason,
     Text,
     Unknown,
     Value,
     arms_of,
     combine,
-    is_null,
     is_sensitive,
 )
 
@@ -43,8 +44,8 @@ def decide(
         if known is not None:
             out.append((left, known))
             continue
-        if is_null(arm):
-            continue
+        if isinstance(arm, Known | Listing | Mapping):
+            continue  # a certain error
         subject = arm.label if isinstance(arm, Unknown) else label_of(expression.span)
         subject, positive = _positive(subject)
         settled = _settled(subject, (*given, *left))

@@ -8,8 +8,7 @@ one answer. That is what keeps alternatives from multiplying.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from iam_preflight.values import Assumptions, Unknown, Value, combine
 
@@ -33,8 +32,7 @@ class Budget:
         self.steps = steps
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step of a reference: an attribute name, or an index key."""
 
     key: str | Expression

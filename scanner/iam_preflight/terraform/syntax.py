@@ -1,9 +1,9 @@
 """HCL source to the typed tree, on tree-sitter.
 
-Two steps, because most of a repository never matters to IAM: `parse_file` lists the top-level
-blocks and reports syntax errors; a block lowers its body, and an attribute its expression, when
-somebody asks. The tree itself is dropped after the first step and the bytes of a block are
-parsed again on demand: cheaper than keeping it.
+In steps, because most of a repository never matters to IAM: `parse_file` lists the top-level
+blocks and reports syntax errors; a block lowers its body, and a longer argument its expression,
+when somebody asks. tree-sitter's own tree is dropped after each step and the bytes are parsed
+again on demand: cheaper than keeping it, which takes forty bytes for one of source.
 
 The grammar is laxer than HCL in a few points (a repeated argument, an unknown escape, two
 arguments on a line, a line break in a quoted string): they are checked while lowering.
@@ -12,9 +12,11 @@ arguments on a line, a line break in a quoted string): they are checked while lo
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING
 
 from iam_preflight.source import SourceFile, Span
+from iam_preflight.terraform import numbers
 from iam_preflight.terraform.templates import (
     BAD_ESCAPE,
     QUOTED_ESCAPE,
@@ -51,17 +53,32 @@ from iam_preflight.terraform.tree import (
 from iam_preflight.values import Fragment
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Iterator, Sequence
 
     from tree_sitter import Node, Parser
 
     from iam_preflight.errors import Problem
     from iam_preflight.terraform.tree import TemplatePart
-    from iam_preflight.values import Scalar
 
 BOM = b"\xef\xbb\xbf"
 
+USED_AT_ONCE = frozenset({"locals", "module", "provider"})
+"""Types of blocks whose body somebody will certainly ask for."""
+
+
+_SPECIAL = re.compile(rb"[\\\n]|\$\{|%\{")
+_WRAPPERS = frozenset(
+    {"expression", "template_expr", "collection_value", "operation", "for_expr", "literal_value"}
+)
+_WORD = rb"[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff-]*"
+_HEADER = re.compile(rb"(%b)((?:[ \t]*\"(?:[^\"\\\n]|\\.)*\"|[ \t]+%b)*)[ \t]*\{" % (_WORD, _WORD))
+_LABEL = re.compile(rb"\"(?:[^\"\\\n]|\\.)*\"|%b" % _WORD)
+_NAME = re.compile(rb"(%b)([ \t]*=[ \t]*)" % _WORD)
+_PLAIN = re.compile(
+    rb"(?:\"(?P<text>[^\"\\$%%\n]*)\"|(?P<number>\d+(?:\.\d+)?)|(?P<word>true|false|null)"
+    rb"|(?P<path>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*))\Z"
+)
+_EXPONENT = re.compile(rb"(?<![\w.])(\d+)([eE][+-]?\d+)")
 _MARKS = {
     "template_interpolation": "interpolation",
     "template_if_intro": "if",
@@ -78,6 +95,15 @@ def _parser() -> Parser:
     from tree_sitter import Language, Parser
 
     return Parser(Language(tree_sitter_hcl.language()))
+
+
+def _parse(data: bytes) -> Node:
+    """The tree of some source; the grammar does not know `1e3`, so digits stand in for it."""
+    root = _parser().parse(data).root_node
+    if root.has_error and _EXPONENT.search(data):
+        spelled = _EXPONENT.sub(lambda found: found[1] + b"0" * len(found[2]), data)
+        root = _parser().parse(spelled).root_node
+    return root
 
 
 # ---------------------------------------------------------------- files
@@ -106,24 +132,23 @@ def parse_items(text: Span, complaints: Complaints) -> Body | None:
     source = text.source
     is_whole = text.start == 0 and text.end == len(source.data)
     data = source.data if is_whole else source.data[text.start : text.end]
-    root = _parser().parse(data).root_node
-    if root.has_error or any(_is_broken_header(node, data) for node in _items_of(root)):
+    root = _parse(data)
+    if root.has_error:
         return None
-    return _Reader(source, data, text.start, complaints).items(root, text, keeps_tree=False)
+    try:
+        return _Reader(source, data, text.start, complaints).items(root, text, is_lazy=True)
+    except _BrokenHeader:
+        return None
 
 
-def _is_broken_header(node: Node, data: bytes) -> bool:
+class _BrokenHeader(Exception):
     """The grammar lets `resource "a" "b"` without a brace run into the next block."""
-    if node.type != "block":
-        return False
-    brace = next((child for child in node.children if child.type == "block_start"), None)
-    return brace is not None and b"\n" in data[node.start_byte : brace.start_byte]
 
 
 def first_error(text: Span) -> Span | None:
     """Where tree-sitter stumbles first; None when the text parses."""
     data = text.source.data[text.start : text.end]
-    stack = [_parser().parse(data).root_node]
+    stack = [_parse(data)]
     while stack:
         node = stack.pop()
         if node.is_missing or node.type == "ERROR":
@@ -157,7 +182,7 @@ def parse_template(
     head = b"x=<<" + marker + b"\n"
     whole = head + data + b"\n" + marker + b"\n"
     reader = _PlacedReader(span, whole, len(head), place, complaints)
-    root = _parser().parse(whole).root_node
+    root = _parse(whole)
     if root.has_error:
         complaints.add("the template does not parse", span)
         return Template((), span)
@@ -178,25 +203,19 @@ def parse_expression(
     head = b"x=("
     whole = head + data + b"\n)\n"
     reader = _PlacedReader(span, whole, len(head), place, complaints)
-    root = _parser().parse(whole).root_node
-    if not root.has_error:
-        for node in _items_of(root):
-            attribute = reader.attribute(node)
-            if node.type == "attribute" and attribute is not None:
-                return attribute.expression
-    return Broken(span)
+    root = _parse(whole)
+    return _only_expression(root, reader) or Broken(span)
 
 
 # ---------------------------------------------------------------- bodies
 
 
-def _items_of(root: Node) -> Iterator[Node]:
-    for child in root.children:
-        kind = child.type
-        if kind == "body":
-            yield from _items_of(child)
-        elif kind in ("block", "attribute"):
-            yield child
+def _items_of(parent: Node) -> list[Node]:
+    """The nodes in the body of a file or block: attributes, blocks, comments."""
+    for child in parent.children:
+        if child.type == "body":
+            return child.children
+    return []
 
 
 class _Reader:
@@ -222,111 +241,135 @@ class _Reader:
     def complain(self, message: str, start: int, end: int) -> None:
         self.complaints.add(message, self.between(start, end))
 
-    def items(self, parent: Node, span: Span, *, keeps_tree: bool) -> Body:
-        """The attributes and blocks directly under a node."""
+    def items(self, parent: Node, span: Span, *, is_lazy: bool) -> Body:
+        """The attributes and blocks directly under a node; top-level ones are lowered later."""
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
-        previous_end = -1
+        data, previous_end = self.data, -1
         for node in _items_of(parent):
-            start = node.start_byte
-            if previous_end >= 0 and b"\n" not in self.data[previous_end:start]:
-                self.complain("a new line must begin here", start, node.end_byte)
-            previous_end = node.end_byte
-            if node.type == "block":
-                blocks.append(self.block(node, keeps_tree=keeps_tree))
+            kind = node.type
+            if kind not in ("attribute", "block"):
                 continue
-            attribute = self.attribute(node)
-            if attribute is None:
+            start, end = node.start_byte, node.end_byte
+            if previous_end >= 0 and data.find(b"\n", previous_end, start) < 0:
+                self.complain("a new line must begin here", start, end)
+            previous_end = end
+            if kind == "block":
+                blocks.append(self.block(node, start, end, is_lazy=is_lazy))
                 continue
+            attribute = self.attribute(node, start, end)
             if attribute.name in attributes:
-                self.complain(f'"{attribute.name}" is set twice', start, node.end_byte)
+                self.complain(f'"{attribute.name}" is set twice', start, end)
             else:
                 attributes[attribute.name] = attribute
         return Body(attributes, tuple(blocks), span)
 
-    def block(self, node: Node, *, keeps_tree: bool) -> Block:
-        block_type, labels, header_end = "", [], node.start_byte
-        for child in node.children:
-            kind = child.type
-            if kind == "identifier":
-                if block_type:
-                    labels.append(self.text(child))
-                else:
-                    block_type = self.text(child)
-            elif kind == "string_lit":
-                labels.append(self._label(child))
-            elif kind == "block_start":
-                break
-            else:
-                continue
-            header_end = child.end_byte
-        span = self.span(node)
-        header = self.between(node.start_byte, header_end)
-        if keeps_tree:
-            lower = functools.partial(self.items, node, span, keeps_tree=True)
+    def block(self, node: Node, start: int, end: int, *, is_lazy: bool) -> Block:
+        header = _HEADER.match(self.data, start, end)
+        if header is None:
+            head, tail = self._header_with_comments(node)
         else:
-            lower = functools.partial(_parse_block_again, span, self.complaints)
-        return Block(block_type, tuple(labels), span, header, lower)
+            head, tail = header.span(1), header.span(2)
+        block_type = self.data[slice(*head)].decode("utf-8", "replace")
+        labels: list[str] = []
+        for found in _LABEL.finditer(self.data, *tail):
+            raw = found.group()
+            if raw[:1] == b'"':
+                if _SPECIAL.search(raw):
+                    self._check_label(found.start(), found.end())
+                raw = raw[1:-1]
+            labels.append(raw.decode("utf-8", "replace"))
+        span = self.between(start, end)
+        place = self.between(start, tail[1])
+        if is_lazy and block_type not in USED_AT_ONCE:
+            again = functools.partial(_parse_block_again, span, self.complaints)
+            return Block(block_type, tuple(labels), span, place, again)
+        body = self.items(node, span, is_lazy=False)
+        return Block(block_type, tuple(labels), span, place, body)
 
-    def _label(self, node: Node) -> str:
-        raw = self.text(node)[1:-1]
-        if "\\" in raw:
-            self._check_escapes(node.start_byte, node.end_byte)
-        if "${" in raw or "%{" in raw:
-            message = "a block's label cannot hold an interpolation"
-            self.complain(message, node.start_byte, node.end_byte)
-        return raw
+    def _header_with_comments(self, node: Node) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Where a block's type and its labels stand."""
+        children = node.children
+        brace = next((child for child in children if child.type == "block_start"), None)
+        words = [child for child in children if child.type in ("identifier", "string_lit")]
+        if brace is None or not words:
+            raise _BrokenHeader
+        if self.data.find(b"\n", node.start_byte, brace.start_byte) >= 0:
+            raise _BrokenHeader
+        first = words[0]
+        return (first.start_byte, first.end_byte), (first.end_byte, words[-1].end_byte)
 
-    def attribute(self, node: Node) -> Attribute | None:
-        name: Node | None = None
-        value: Node | None = None
-        for child in node.children:
-            if name is None and child.type == "identifier":
-                name = child
-            elif child.type == "expression":
-                value = child
-        if name is None or value is None:
-            return None
-        lower = functools.partial(self.expression, value)
-        return Attribute(self.text(name), self.span(node), self.span(name), lower)
+    def _check_label(self, start: int, end: int) -> None:
+        raw = self.data[start:end]
+        self._check_escapes(start, end)
+        if b"${" in raw or b"%{" in raw:
+            self.complain("a block's label cannot hold an interpolation", start, end)
+
+    def attribute(self, node: Node, start: int, end: int) -> Attribute:
+        found = _NAME.match(self.data, start, end)
+        if found is not None:
+            name, at = found.span(1), found.end()
+        else:
+            first, *_, last = node.children
+            name, at = (first.start_byte, first.end_byte), last.start_byte
+        value = self.between(at, end)
+        return Attribute(
+            self.data[slice(*name)].decode("utf-8", "replace"),
+            self.between(start, end),
+            self.between(*name),
+            functools.partial(_parse_value, value, self.complaints),
+        )
 
     # ---- expressions
 
     def expression(self, node: Node) -> Expression:
-        children = [child for child in node.children if child.type != "comment"]
-        match node.type:
-            case "expression" | "template_expr" | "collection_value" | "operation" | "for_expr":
-                return self._chain(children, node)
-            case "literal_value":
-                return self._literal(children[0]) if children else Broken(self.span(node))
-            case "string_lit" | "quoted_template":
-                return self._quoted(node)
-            case "heredoc_template":
-                return self._heredoc(node)
-            case "variable_expr":
-                return Variable(self.text(node), self.span(node))
-            case "function_call":
-                return self._call(node, children)
-            case "conditional":
-                parts = [child for child in children if child.type == "expression"]
-                if len(parts) != 3:
-                    return Broken(self.span(node))
-                condition, then, otherwise = (self.expression(part) for part in parts)
-                return Conditional(condition, then, otherwise, self.span(node))
-            case "unary_operation":
-                operand = self._chain(children[1:], node)
-                return Unary(self.text(children[0]), operand, self.span(node))
-            case "binary_operation":
-                return self._binary(node, children)
-            case "tuple":
-                items = [self.expression(c) for c in children if c.type == "expression"]
-                return Tuple(tuple(items), self.span(node))
-            case "object":
-                return self._object(node)
-            case "for_tuple_expr" | "for_object_expr":
-                return self._for(node, children)
-            case _:
+        kind = node.type
+        while kind in _WRAPPERS and node.child_count == 1:
+            node = node.children[0]
+            kind = node.type
+        lower = _LOWER.get(kind)
+        return lower(self, node) if lower is not None else Broken(self.span(node))
+
+    def lower_variable(self, node: Node) -> Expression:
+        return Variable(self.text(node), self.span(node))
+
+    def lower_unary(self, node: Node) -> Expression:
+        children = _without_comments(node)
+        return Unary(self.text(children[0]), self._chain(children[1:], node), self.span(node))
+
+    def lower_tuple(self, node: Node) -> Expression:
+        items = [self.expression(child) for child in node.children if child.type == "expression"]
+        return Tuple(tuple(items), self.span(node))
+
+    def lower_wrapped(self, node: Node) -> Expression:
+        return self._chain(_without_comments(node), node)
+
+    def lower_conditional(self, node: Node) -> Expression:
+        """`a ? b : c ? d : e` belongs together on the right; the grammar joins it on the left."""
+        parts = _arms_of(node)
+        if parts is None:
+            return Broken(self.span(node))
+        condition, then, otherwise = parts
+        ends = [(then, self.expression(otherwise))]
+        while (inner := _bare_conditional(condition)) is not None:
+            arms = _arms_of(inner)
+            if arms is None:
                 return Broken(self.span(node))
+            condition, then, middle = arms
+            ends.append((then, self.expression(middle)))
+        # `ends` runs from the last arm to the first; each middle is the next one's condition
+        result = ends[0][1]
+        for i in range(len(ends) - 1):
+            question = ends[i + 1][1]
+            answer = self.expression(ends[i][0])
+            result = Conditional(question, answer, result, self._joined(question, result))
+        first = self.expression(condition)
+        return Conditional(first, self.expression(ends[-1][0]), result, self.span(node))
+
+    def _joined(self, first: Expression, last: Expression) -> Span:
+        if first.span.source is last.span.source and first.span.start <= last.span.end:
+            return Span(first.span.source, first.span.start, last.span.end)
+        return first.span
 
     def _chain(self, children: Sequence[Node], whole: Node) -> Expression:
         """An operand followed by attribute, index and splat steps."""
@@ -383,21 +426,17 @@ class _Reader:
         splat = Splat(operand, self._steps(item, inside), span)
         return self._steps(splat, steps[len(inside) :])
 
-    def _literal(self, node: Node) -> Expression:
-        span = self.span(node)
-        match node.type:
-            case "numeric_lit":
-                return Literal(parse_number(self.text(node)), span)
-            case "bool_lit":
-                return Literal(self.text(node) == "true", span)
-            case "null_lit":
-                return Literal(None, span)
-            case "string_lit":
-                return self._quoted(node)
-            case _:
-                return Broken(span)
+    def lower_number(self, node: Node) -> Expression:
+        return Literal(numbers.parse(self.text(node)), self.span(node))
 
-    def _call(self, node: Node, children: Sequence[Node]) -> Expression:
+    def lower_bool(self, node: Node) -> Expression:
+        return Literal(self.text(node) == "true", self.span(node))
+
+    def lower_null(self, node: Node) -> Expression:
+        return Literal(None, self.span(node))
+
+    def lower_call(self, node: Node) -> Expression:
+        children = _without_comments(node)
         arguments: list[Expression] = []
         spreads = False
         for child in children:
@@ -409,7 +448,8 @@ class _Reader:
                         spreads = True
         return Call(self.text(children[0]), tuple(arguments), spreads, self.span(node))
 
-    def _binary(self, node: Node, children: Sequence[Node]) -> Expression:
+    def lower_binary(self, node: Node) -> Expression:
+        children = _without_comments(node)
         at = next((i for i, c in enumerate(children) if not c.is_named and i > 0), None)
         while at is not None and children[at].type in (")", "("):
             at = next((i for i, c in enumerate(children) if not c.is_named and i > at), None)
@@ -419,7 +459,7 @@ class _Reader:
         right = self._chain(children[at + 1 :], node)
         return Binary(children[at].type, left, right, self.span(node))
 
-    def _object(self, node: Node) -> Expression:
+    def lower_object(self, node: Node) -> Expression:
         entries: list[tuple[Expression, Expression]] = []
         previous_end = -1
         for child in node.children:
@@ -446,13 +486,13 @@ class _Reader:
                 return Literal(self.text(word), self.span(node))
         return self.expression(node)
 
-    def _for(self, node: Node, children: Sequence[Node]) -> Expression:
+    def lower_for(self, node: Node) -> Expression:
         names: list[str] = []
         collection: Expression | None = None
         condition: Expression | None = None
         results: list[Expression] = []
         groups = False
-        for child in children:
+        for child in node.children:
             match child.type:
                 case "for_intro":
                     for part in child.children:
@@ -482,11 +522,12 @@ class _Reader:
 
     # ---- templates
 
-    def _quoted(self, node: Node) -> Expression:
+    def lower_quoted(self, node: Node) -> Expression:
         span = self.span(node)
         start, end = node.start_byte + 1, node.end_byte - 1
-        if end <= start:
-            return Literal("", span)
+        raw = self.data[start:end]
+        if not _SPECIAL.search(raw):
+            return Literal(raw.decode("utf-8", "replace"), span)
         parts = self.template_parts(node, start, end, is_quoted=True)
         if not parts:
             return Literal("", span)
@@ -494,7 +535,7 @@ class _Reader:
             return Literal(parts[0].text, span)
         return Template(parts, span)
 
-    def _heredoc(self, node: Node) -> Expression:
+    def lower_heredoc(self, node: Node) -> Expression:
         marks = [child for child in node.children if child.type == "heredoc_identifier"]
         if len(marks) < 2:
             return Broken(self.span(node))
@@ -609,25 +650,96 @@ class _PlacedReader(_Reader):
         return self.place(max(start - self.head, 0), max(end - self.head, 0))
 
 
+def _arms_of(node: Node) -> list[Node] | None:
+    parts = [child for child in node.children if child.type == "expression"]
+    return parts if len(parts) == 3 else None
+
+
+def _bare_conditional(node: Node) -> Node | None:
+    """The conditional that an expression is, when no parentheses stand around it."""
+    children = [child for child in node.children if child.type != "comment"]
+    return children[0] if len(children) == 1 and children[0].type == "conditional" else None
+
+
+def _without_comments(node: Node) -> list[Node]:
+    return [child for child in node.children if child.type != "comment"]
+
+
+_LOWER: dict[str, Callable[[_Reader, Node], Expression]] = {
+    "expression": _Reader.lower_wrapped,
+    "template_expr": _Reader.lower_wrapped,
+    "collection_value": _Reader.lower_wrapped,
+    "operation": _Reader.lower_wrapped,
+    "for_expr": _Reader.lower_wrapped,
+    "literal_value": _Reader.lower_wrapped,
+    "numeric_lit": _Reader.lower_number,
+    "bool_lit": _Reader.lower_bool,
+    "null_lit": _Reader.lower_null,
+    "string_lit": _Reader.lower_quoted,
+    "quoted_template": _Reader.lower_quoted,
+    "heredoc_template": _Reader.lower_heredoc,
+    "variable_expr": _Reader.lower_variable,
+    "function_call": _Reader.lower_call,
+    "conditional": _Reader.lower_conditional,
+    "unary_operation": _Reader.lower_unary,
+    "binary_operation": _Reader.lower_binary,
+    "tuple": _Reader.lower_tuple,
+    "object": _Reader.lower_object,
+    "for_tuple_expr": _Reader.lower_for,
+    "for_object_expr": _Reader.lower_for,
+}
+
+
 def _parse_block_again(span: Span, complaints: Complaints) -> Body:
     data = span.source.data[span.start : span.end]
     reader = _Reader(span.source, data, span.start, complaints)
-    for node in _items_of(_parser().parse(data).root_node):
+    for node in _items_of(_parse(data)):
         if node.type == "block":
-            return reader.items(node, span, keeps_tree=True)
+            try:
+                return reader.items(node, span, is_lazy=False)
+            except RecursionError:
+                complaints.add("nested too deeply", span)
+            except _BrokenHeader:
+                complaints.add("a block's brace must be on the line of its type", span)
     return Body({}, (), span)
 
 
-def parse_number(text: str) -> Scalar:
-    """A numeric literal: int where it is whole, else Decimal."""
-    from decimal import Decimal, InvalidOperation
+def _parse_value(span: Span, complaints: Complaints) -> Expression:
+    """The expression of an argument; the plainest without tree-sitter, which is most of them."""
+    text = span.source.data[span.start : span.end]
+    plain = _PLAIN.match(text)
+    if plain is not None:
+        return _plain_value(plain, span)
+    head = b"x="
+    reader = _Reader(span.source, head + text + b"\n", span.start - len(head), complaints)
+    return _only_expression(_parse(reader.data), reader) or Broken(span)
 
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
+
+def _plain_value(found: re.Match[bytes], span: Span) -> Expression:
+    match found.lastgroup:
+        case "text":
+            return Literal(found["text"].decode("utf-8", "replace"), span)
+        case "number":
+            return Literal(numbers.parse(found["number"].decode()), span)
+        case "word":
+            return Literal({b"true": True, b"false": False, b"null": None}[found["word"]], span)
+    at = span.start
+    expression: Expression | None = None
+    for name in found["path"].decode().split("."):
+        place = Span(span.source, span.start, at + len(name))
+        step = GetAttribute(expression, name, place) if expression else Variable(name, place)
+        expression = step
+        at += len(name) + 1
+    assert expression is not None
+    return expression
+
+
+def _only_expression(root: Node, reader: _Reader) -> Expression | None:
+    """The expression of a text that is one argument."""
+    if root.has_error:
         return None
-    if number.is_zero():
-        return 0
-    if abs(number.adjusted()) < 400 and number == number.to_integral_value():
-        return int(number)
-    return number
+    for node in _items_of(root):
+        for child in node.children:
+            if child.type == "expression":
+                return reader.expression(child)
+    return None

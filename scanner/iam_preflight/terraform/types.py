@@ -208,8 +208,7 @@ def _to_sequence(value: Value, wanted: Type, default_of: DefaultOf) -> Value:
         raise ConversionError
     element = wanted.element or ANY
     if element.kind is Kind.ANY:
-        found = common_type([value])
-        element = (found.element if found is not None else None) or ANY
+        element = element_type(value)
     is_set = wanted.kind is Kind.SET
     same = value.is_set == is_set and value.is_list == (not is_set)
     if same and element.kind is Kind.ANY:
@@ -242,9 +241,7 @@ def _to_map(value: Value, wanted: Type, default_of: DefaultOf) -> Value:
         raise ConversionError
     element = wanted.element or ANY
     if element.kind is Kind.ANY:
-        found = common_type([value])
-        kind_is_shared = found is not None and found.kind is Kind.MAP
-        element = (found.element if found is not None and kind_is_shared else None) or ANY
+        element = element_type(value)
         if element.kind is Kind.ANY:
             return replace(value, is_map=True)
     if isinstance(value.entries, LazyEntries):
@@ -333,24 +330,21 @@ def type_of(value: Value) -> Type | None:
         return None
 
 
-def common_type(values: Sequence[Value]) -> Type | None:
-    """The type that a list of the items of these collections has, or a map of their entries.
+def element_type(value: Value) -> Type:
+    """The type that a list of the items has, or a map of the entries; `any` if it cannot be told.
 
-    None where there is none or it cannot be told.
+    Raises `ConversionError` where there is none.
     """
-    reader = _Reader()
     try:
-        types: list[Type] = []
-        for value in values:
-            found = reader.elements(value)
-            if found is None:
-                return None
-            types.extend(found)
+        found = _Reader().elements(value)
     except _TooLarge:
-        return None
-    kind = Kind.MAP if values and isinstance(values[0], Mapping) else Kind.LIST
-    element = unify(types) if types else ANY
-    return None if element is None else Type(kind, element)
+        return ANY
+    if not found:
+        return ANY
+    element = unify(found)
+    if element is None:
+        raise ConversionError
+    return element
 
 
 class _Reader:

@@ -20,6 +20,7 @@ from iam_preflight.terraform.functions.arguments import (
     WrongArguments,
     spread,
 )
+from iam_preflight.terraform.functions.text import graphemes
 from iam_preflight.values import (
     Absent,
     Assumptions,
@@ -345,8 +346,6 @@ def _matchkeys(call: Invocation, arguments: tuple[Value, ...]) -> Value:
 def _length(call: Invocation, arguments: tuple[Value, ...]) -> Value:
     match arguments[0]:
         case Known(value=str(text)):
-            from iam_preflight.terraform.functions.text import graphemes
-
             call.see(arguments[0])
             return call.known(len(graphemes(text)))
         case Listing(is_set=is_set) as listing:
@@ -359,7 +358,9 @@ def _length(call: Invocation, arguments: tuple[Value, ...]) -> Value:
             if isinstance(entries, dict):
                 call.certain(entries.values())
             return call.known(len(entries))
-        case Json() | Text() | Unknown():
+        case Json() as encoded:
+            return call.known(len(graphemes(call.text(encoded))))
+        case Text() | Unknown():
             call.see(arguments[0])
             raise NotKnown
         case _:
@@ -533,8 +534,7 @@ def _range(call: Invocation, arguments: tuple[Value, ...]) -> Value:
     while at < limit if step > 0 else at > limit:
         items.append(call.known(at))
         if len(items) > 1024:
-            # Terraform's own bound: "more than 1024 values were generated"
-            raise TooLarge
+            raise WrongArguments  # Terraform's own bound
         at = numbers.arithmetic("+", at, step)
     return call.typed_list(items)
 

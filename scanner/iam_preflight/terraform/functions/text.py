@@ -79,7 +79,7 @@ def _title(text: str) -> str:
     out: list[str] = []
     before = " "
     for char in text:
-        out.append(char if before.isalnum() or before in "_'" else char.upper()[:1] or char)
+        out.append(char if before.isalnum() or before == "_" else char.upper()[:1] or char)
         before = char
     return "".join(out)
 

@@ -149,8 +149,8 @@ class _Reader:
                 if piece:
                     parts.append(Fragment(piece, span, self.call.sensitive))
             return join_parts(parts, span)
-        if event.style is None or event.tag:
-            resolved = _resolve(event.tag, text, is_plain=event.style is None)
+        if not event.style or event.tag:
+            resolved = _resolve(event.tag, text, is_plain=not event.style)
             return Known(resolved, span, sensitive=self.call.sensitive)
         return self._text(text, start, end, event.style, span)
 
