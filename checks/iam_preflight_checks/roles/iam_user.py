@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Severity
@@ -65,7 +64,7 @@ class IamUser(Rule):
         if not principal.is_user:
             return
         name = principal.name.text
-        if any(fnmatchcase(name, pattern) for pattern in graph.settings.break_glass_users):
+        if principal.is_listed(graph.settings.break_glass_users):
             return
         credentials = list(_credentials(principal, graph))
         suffix = f" with {CREDENTIALS[credentials[0].type]}" if credentials else ""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Edit, Finding, Fix, Framework, Severity
@@ -52,7 +51,7 @@ class LongRoleSession(Rule):
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
         limit = graph.settings.max_session_seconds
-        if not principal.is_role or self._is_exempt(principal, graph):
+        if not principal.is_role or principal.is_listed(graph.settings.long_session_roles):
             return
         if all(grant.is_service for grant in grants(principal.trust, graph.accounts)):
             return
@@ -68,7 +67,3 @@ class LongRoleSession(Rule):
                 assumptions=assumptions,
                 fix=Fix(f"set the session length to {limit}", (Edit(value.span, str(limit)),)),
             )
-
-    def _is_exempt(self, principal: Principal, graph: Graph) -> bool:
-        patterns = graph.settings.long_session_roles
-        return any(fnmatchcase(principal.name.text, pattern) for pattern in patterns)

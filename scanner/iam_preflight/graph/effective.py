@@ -45,6 +45,7 @@ class Permissions:
         self.organization = Organization(resources, policies)
         self._effective: dict[int, Effective] = {}
         self._unbounded: dict[int, Effective] = {}
+        self._alone: dict[int, Effective] = {}
         self._contexts: dict[tuple[int, frozenset[tuple[str, str]], int], Context] = {}
         moment = dt.datetime.combine(today, dt.time(12), dt.timezone.utc)
         self._now = {
@@ -60,6 +61,14 @@ class Permissions:
         if found is None:
             found = Effective(self.evaluator, self._policy_set(principal), _caller(principal))
             self._effective[id(principal)] = found
+        return found
+
+    def of_document(self, document: Document) -> Effective:
+        """What one document alone would let its holder do."""
+        found = self._alone.get(id(document))
+        if found is None:
+            found = Effective(self.evaluator, PolicySet(identity=(document,)))
+            self._alone[id(document)] = found
         return found
 
     def without_boundary(self, principal: Principal) -> Effective:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from iam_preflight.policy.document import DocumentUse, Pattern, Resolution
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from iam_preflight.graph.accounts import AccountBook
     from iam_preflight.graph.effective import Permissions
     from iam_preflight.graph.escalation import Escalations
     from iam_preflight.graph.lookup import Lookup
+    from iam_preflight.graph.standing import Standing
     from iam_preflight.graph.tags import Tags
     from iam_preflight.policy.document import Document, Statement
     from iam_preflight.policy.effective import Effective
@@ -158,6 +160,22 @@ class Principal:
         return self.kind is PrincipalKind.USER
 
     @property
+    def is_service_linked(self) -> bool:
+        return self.path.startswith("/aws-service-role/")
+
+    @property
+    def is_from_identity_center(self) -> bool:
+        """A role that IAM Identity Center made for a permission set."""
+        return self.path.startswith("/aws-reserved/sso") or (
+            self.name.text.startswith("AWSReservedSSO_")
+        )
+
+    def is_listed(self, patterns: Iterable[str]) -> bool:
+        """Whether its name or ARN is among patterns from the settings."""
+        texts = (self.name.text, self.arn.text)
+        return any(fnmatchcase(text, pattern) for pattern in patterns for text in texts)
+
+    @property
     def groups(self) -> Iterator[Principal]:
         if self.is_user:
             yield from (membership.group for membership in self.memberships)
@@ -207,6 +225,7 @@ class Graph:
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _permissions: Permissions | None = None
     _escalations: Escalations | None = None
+    _standings: dict[int, Standing] = field(default_factory=dict)
 
     @property
     def permissions(self) -> Permissions:
@@ -223,6 +242,15 @@ class Graph:
 
             self._escalations = Escalations(self)
         return self._escalations
+
+    def standing(self, principal: Principal) -> Standing:
+        """How much a principal may do: ordinary, sensitive, escalating or administrator."""
+        found = self._standings.get(id(principal))
+        if found is None:
+            from iam_preflight.graph.standing import standing_of
+
+            found = self._standings[id(principal)] = standing_of(principal, self)
+        return found
 
     def effective(self, principal: Principal) -> Effective:
         """What a principal may do, all its policies taken together."""

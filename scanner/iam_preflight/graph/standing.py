@@ -1,0 +1,47 @@
+"""How much a principal may do, in one word: what severity and exemptions turn on."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from iam_preflight.policy.truth import Truth
+
+if TYPE_CHECKING:
+    from iam_preflight.graph.model import Graph, Principal
+
+
+class Standing(IntEnum):
+    ORDINARY = 0
+    SENSITIVE = 1
+    """It may do something sensitive on every resource."""
+    ESCALATING = 2
+    """It can make itself an administrator, or become one."""
+    ADMIN = 3
+    """Its policies make it an administrator."""
+
+    @property
+    def is_privileged(self) -> bool:
+        return self is not Standing.ORDINARY
+
+    @property
+    def is_administrative(self) -> bool:
+        return self >= Standing.ESCALATING
+
+    def describe(self) -> str:
+        return {
+            Standing.ORDINARY: "ordinary",
+            Standing.SENSITIVE: "allowed sensitive actions on everything",
+            Standing.ESCALATING: "able to become administrator",
+            Standing.ADMIN: "an administrator",
+        }[self]
+
+
+def standing_of(principal: Principal, graph: Graph) -> Standing:
+    """The standing of a principal; ways through other principals are not followed here."""
+    if graph.effective(principal).is_admin is Truth.YES:
+        return Standing.ADMIN
+    escalations = graph.escalations
+    if escalations.is_powerful(principal):
+        return Standing.ESCALATING
+    return Standing.SENSITIVE if escalations.power(principal) else Standing.ORDINARY
