@@ -11,24 +11,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, field, replace
-from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from iam_preflight.cloudformation.conditions import (
-    FALSE,
-    TRUE,
-    Constant,
-    Equal,
-    Formula,
-    Negation,
-    Same,
-    atoms_of,
-    every,
-    negate,
-    some,
-)
 from iam_preflight.cloudformation.scalars import fragments_of, with_fragments
+from iam_preflight.cloudformation.scope import MAX_LABEL, Scope, label_of
 from iam_preflight.cloudformation.texts import Cutter, concatenate, flat_items, placed
 from iam_preflight.source import Span
 from iam_preflight.values import (
@@ -61,74 +48,14 @@ from iam_preflight.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from iam_preflight.cloudformation.conditions import Possibilities
-
 MAX_ITEMS = 4096
 """Most items that a loop goes through."""
-MAX_LABEL = 80
 
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):([^{}]*)\}\}")
 _NAME = re.compile(r"[A-Za-z0-9]+(?:::[A-Za-z0-9]+)*(?:\.[A-Za-z0-9_:/-]+)*")
 _PLACEHOLDER = re.compile(r"[$&]\{([A-Za-z0-9]+)\}")
 _NOT_ALPHANUMERIC = re.compile(r"[^A-Za-z0-9]+")
-
-
-class Frame(Protocol):
-    """What a template can refer to: one stack."""
-
-    @property
-    def possibilities(self) -> Possibilities: ...
-
-    def ref(self, name: str, span: Span, scope: Scope) -> Value:
-        """A parameter, pseudo-parameter or resource."""
-
-    def get_att(self, name: str, attribute: str, span: Span) -> Value:
-        """An attribute of a resource, or an output of a nested stack."""
-
-    def condition(self, name: str, span: Span) -> Formula:
-        """What a condition of the template says."""
-
-    def outcome(self, name: str, span: Span) -> Assumption | bool:
-        """The same as an assumption that it holds; a boolean where it is decided."""
-
-    def mapping(self, name: str) -> Mapping | None:
-        """One map of the Mappings section."""
-
-    def import_value(self, name: Value, span: Span) -> Value:
-        """What another stack exports under a name."""
-
-    def include(self, location: Value) -> Value | None:
-        """The content of an included file, raw; None when it is not here."""
-
-    def note(self, message: str, span: Span) -> None:
-        """Notes an expression that AWS would refuse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """A stack, what is assumed on the way here, and the names that loops bind."""
-
-    frame: Frame
-    given: Assumptions = ()
-    bindings: dict[str, Value] = field(default_factory=dict)
-    is_strict: bool = False
-    """Whether a parameter that was not given is a hole, whatever its default."""
-    depth: int = 0
-    """How many references have been followed to get here."""
-
-    def assume(self, *more: Assumption) -> Scope:
-        return replace(self, given=(*self.given, *more))
-
-    def bind(self, name: str, value: Value) -> Scope:
-        return replace(self, bindings={**self.bindings, name: value})
-
-    def can_hold(self, assumptions: Assumptions) -> bool:
-        """Whether the assumptions go together with one another and with what is given."""
-        if not assumptions:
-            return True
-        facts = [(a.subject, a.holds) for a in (*self.given, *assumptions)]
-        return self.frame.possibilities.can_hold(*facts)
 
 
 class _Malformed(Exception):
@@ -169,26 +96,6 @@ def _evaluate(value: Value, scope: Scope) -> Value:
             return _list(value, items, scope)
         case _:
             return value
-
-
-def label_of(value: Value) -> str:
-    """A raw value as people would name it: what is written, on one line, cut short."""
-    span = value.span
-    text = " ".join(
-        span.source.data[span.start : min(span.end, span.start + 400)]
-        .decode("utf-8", "replace")
-        .split()
-    )
-    return text if len(text) <= MAX_LABEL else text[: MAX_LABEL - 1] + "…"
-
-
-def function_of(value: Value | None) -> tuple[str, Value] | None:
-    """The name and argument of an intrinsic function; None when the value is something else."""
-    if isinstance(value, Mapping) and len(value.entries) == 1:
-        (name,) = value.entries
-        if name == "Ref" or name.startswith("Fn::"):
-            return name, value.entries[name]
-    return None
 
 
 # ---------------------------------------------------------------- structures
@@ -764,87 +671,3 @@ _FUNCTIONS: dict[str, Callable[[Value, Span, Scope], Value]] = {
     "Fn::ToJsonString": _to_json_string,
     "Fn::Transform": _transform_value,
 }
-
-
-# ---------------------------------------------------------------- conditions
-
-
-def formula_of(value: Value, scope: Scope) -> Formula:
-    """A condition as a formula over parameters; what is not understood is free to be anything."""
-    strict = replace(scope, is_strict=True)
-    match value:
-        case Known(value=bool(flag)):
-            return Constant(flag)
-        case Known(value=str(text)) if text.lower() in ("true", "false"):
-            return Constant(text.lower() == "true")
-        case Mapping(entries=entries) if len(entries) == 1:
-            (name,) = entries
-            return _condition_function(name, entries[name], value, strict)
-        case _:
-            return _free(value)
-
-
-def _condition_function(name: str, argument: Value, whole: Mapping, scope: Scope) -> Formula:
-    items = argument.items if isinstance(argument, Listing) else (argument,)
-    match name:
-        case "Condition":
-            text = text_of(argument)
-            return scope.frame.condition(text, whole.span) if text is not None else _free(whole)
-        case "Fn::And":
-            return every(formula_of(item, scope) for item in items)
-        case "Fn::Or":
-            return some(formula_of(item, scope) for item in items)
-        case "Fn::Not" if len(items) == 1:
-            return negate(formula_of(items[0], scope))
-        case "Fn::Equals" if len(items) == 2:
-            return _equality(_evaluate(items[0], scope), _evaluate(items[1], scope))
-        case _:
-            scope.frame.note(f"{name} is not a condition with the right arguments", whole.span)
-            return _free(whole)
-
-
-def _free(value: Value) -> Formula:
-    return Equal(f"({label_of(value)})", "true")
-
-
-def _equality(left: Value, right: Value) -> Formula:
-    """Two values are equal in some pair of their alternatives that holds."""
-    parts: list[Formula] = []
-    for given, first in arms_of(left):
-        for more, second in arms_of(right):
-            facts = [assumed(a) for a in (*given, *more)]
-            parts.append(every([*facts, _equal(first, second)]))
-    return some(parts)
-
-
-def assumed(assumption: Assumption) -> Formula:
-    """An assumption about a parameter as a formula."""
-    match assumption.holds:
-        case bool(holds):
-            atom = Equal(assumption.subject, "true")
-            return atom if holds else Negation(atom)
-        case str(text):
-            return Equal(assumption.subject, text)
-
-
-def _equal(left: Value, right: Value) -> Formula:
-    first, second = text_of(left), text_of(right)
-    if first is not None and second is not None:
-        return TRUE if first == second else FALSE
-    if first is None and second is None:
-        one, other = subject_of(left), subject_of(right)
-        return TRUE if one == other else Same(one, other)
-    if first is not None:
-        return Equal(subject_of(right), first)
-    assert second is not None
-    return Equal(subject_of(left), second)
-
-
-def subject_of(value: Value) -> str:
-    """The name of a value that is not known, as conditions speak of it."""
-    return value.label if isinstance(value, Unknown) else show(value)
-
-
-def formula_size(formula: Formula, most: int) -> int:
-    """How many comparisons a formula has, counted up to `most`."""
-    return sum(1 for _ in islice(atoms_of(formula), most))

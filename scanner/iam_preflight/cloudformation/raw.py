@@ -92,3 +92,10 @@ def name_in(value: Value | None) -> str | None:
 
 def is_no_value(value: Value | None) -> bool:
     return isinstance(value, Mapping) and text_of(value.get("Ref")) == "AWS::NoValue"
+
+
+def spans_of(
+    properties: Facts, known: MappingABC[str, Span] | None, place: Span
+) -> dict[str, Span]:
+    """The places of properties: where they are known, else one for all."""
+    return {name: (known or {}).get(name, place) for name in properties}

@@ -190,6 +190,15 @@ def scalar_of(text: str) -> Scalar:
     return text
 
 
+def long_name(tag: str) -> str:
+    """The function that a tag is short for: `!Sub` is `Fn::Sub`, `!Ref` stays `Ref`."""
+    suffix = tag[1:]
+    return suffix if suffix in UNCONVERTED_SUFFIXES else FN_PREFIX + suffix
+
+
+_LONG_NAMES = {tag: long_name(tag) for tag in ("!GetAtt", "!If", "!Join", "!Ref", "!Sub")}
+
+
 class _Composer:
     """Puts the events of one text together."""
 
@@ -201,22 +210,26 @@ class _Composer:
         self.duplicates: list[tuple[str, Span]] = []
         self.nodes = 0
         self.depth = 0
+        self.has_alias = False
         self.parser: Any = None
+        self.next: Any = None
+        self.offset = places.offset
 
     def documents(self) -> Iterator[RawDocument]:
         try:
             self.parser = _LOADER(self.text)
-            self._next()
+            self.next = self.parser.get_event
+            self.next()
             while True:
-                event = self._next()
+                event = self.next()
                 if not isinstance(event, yaml.DocumentStartEvent):
                     return
                 self.anchors = {}
                 self.duplicates = []
                 self.nodes = 0
                 self.has_alias = False
-                root = self._value(self._next())
-                self._next()
+                root = self._value(self.next())
+                self.next()
                 if self.has_alias:
                     self._weigh(root)
                 yield RawDocument(root, tuple(self.duplicates))
@@ -228,9 +241,6 @@ class _Composer:
             raise TemplateError(f"not YAML: {error.reason}", span) from None
         except (yaml.YAMLError, ValueError, UnicodeError) as error:
             raise TemplateError(f"not YAML: {error}", self.places.span(0, 0)) from None
-
-    def _next(self) -> Any:
-        return self.parser.get_event()
 
     def _marked(self, error: yaml.MarkedYAMLError) -> TemplateError:
         mark: Any = error.problem_mark or error.context_mark
@@ -263,9 +273,6 @@ class _Composer:
     # ---- nodes
 
     def _value(self, event: Any) -> Value:
-        self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise TemplateError(f"more than {MAX_NODES:,} nodes", self._place(event), is_limit=True)
         kind = event.__class__
         if kind is yaml.ScalarEvent:
             value = self._scalar(event)
@@ -283,7 +290,8 @@ class _Composer:
                 raise TemplateError(
                     f"nested more than {MAX_DEPTH} levels deep", self._place(event), is_limit=True
                 )
-            value = self._mapping(event) if kind is yaml.MappingStartEvent else self._listing(event)
+            is_mapping = kind is yaml.MappingStartEvent
+            value = self._mapping(event) if is_mapping else self._listing(event)
             self.depth -= 1
             if event.tag is not None and event.tag[:1] == "!" and len(event.tag) > 1:
                 value = self._long_form(event, value)
@@ -291,104 +299,119 @@ class _Composer:
             self.anchors[event.anchor] = value
         return value
 
-    def _start(self, event: Any) -> int:
-        return self.places.offset(event.start_mark.index)
+    def _count(self, more: int, event: Any) -> None:
+        self.nodes += more
+        if self.nodes > MAX_NODES:
+            raise TemplateError(f"more than {MAX_NODES:,} nodes", self._place(event), is_limit=True)
 
     def _end(self, event: Any) -> int:
-        return self.places.offset(event.end_mark.index)
+        return self.offset(event.end_mark.index)
 
     def _place(self, event: Any) -> Span:
         return self.places.span(event.start_mark.index, event.end_mark.index)
 
     def _scalar(self, event: Any) -> Value:
-        start = self._start(event)
-        end = self._end(event)
+        offset = self.offset
+        start = offset(event.start_mark.index)
+        end = offset(event.end_mark.index)
         text = event.value
         tag = event.tag
         if tag is not None or event.anchor is not None:
             found = _PROPERTIES.match(self.source.data, start, end)
             if found and found.end() <= end:
                 start = found.end()
-        if event.style in ("|", ">"):
+        style = event.style
+        if style == "|" or style == ">":
             end = start + len(self.source.data[start:end].rstrip())
         span = Span(self.source, start, end)
         if tag is not None and tag[:1] == "!" and len(tag) > 1:
             return self._long_form(event, Known(text, span))
-        if event.implicit[0] and event.style in (None, ""):
+        if event.implicit[0] and not style:
             return Known(scalar_of(text), span)
         return Known(text, span)
 
     def _long_form(self, event: Any, value: Value) -> Mapping:
         """`!Name value` as the mapping that it is short for."""
-        suffix = event.tag[1:]
-        name = suffix if suffix in UNCONVERTED_SUFFIXES else FN_PREFIX + suffix
-        start = self._start(event)
+        tag = event.tag
+        name = _LONG_NAMES.get(tag) or long_name(tag)
+        start = self.offset(event.start_mark.index)
         if name == "Fn::GetAtt" and isinstance(value, Known):
-            value = _split_attribute(event.tag, value)
-        tag_span = Span(self.source, start, min(start + len(event.tag.encode()), value.span.end))
-        return Mapping({name: value}, Span(self.source, start, value.span.end), {name: tag_span})
+            value = _split_attribute(tag, value)
+        end = value.span.end
+        tag_span = Span(self.source, start, min(start + len(tag), end))
+        return Mapping({name: value}, Span(self.source, start, end), {name: tag_span})
 
     def _listing(self, event: Any) -> Listing:
-        start = self._start(event)
+        following = self.next
         items: list[Value] = []
-        end = self._end(event)
+        last: Any = None
         while True:
-            inner: Any = self._next()
+            inner: Any = following()
             if inner.__class__ is yaml.SequenceEndEvent:
-                if event.flow_style or not items:
-                    end = max(end, self._end(inner))
-                return Listing(tuple(items), Span(self.source, start, end))
-            item = self._value(inner)
-            items.append(item)
-            end = (
-                max(end, item.span.end)
-                if inner.__class__ is not yaml.AliasEvent
-                else (self._end(inner))
-            )
+                break
+            last = inner
+            items.append(self._value(inner))
+        self._count(len(items) + 1, event)
+        start = self.offset(event.start_mark.index)
+        if event.flow_style or last is None:
+            end = self._end(inner)
+        elif last.__class__ is yaml.AliasEvent:
+            end = self._end(last)
+        else:
+            end = max(items[-1].span.end, start)
+        return Listing(tuple(items), Span(self.source, start, end))
 
     def _mapping(self, event: Any) -> Mapping:
-        start = self._start(event)
-        end = self._end(event)
+        following = self.next
+        offset = self.offset
+        source = self.source
         entries: dict[str, Value] = {}
         key_spans: dict[str, Span] = {}
         merged: list[Mapping] = []
+        last: Any = None
         while True:
-            inner: Any = self._next()
-            if inner.__class__ is yaml.MappingEndEvent:
-                if event.flow_style or not entries:
-                    end = max(end, self._end(inner))
+            inner: Any = following()
+            kind = inner.__class__
+            if kind is yaml.MappingEndEvent:
                 break
-            name, name_span = self._key(inner)
-            following: Any = self._next()
-            value = self._value(following)
-            end = (
-                max(end, value.span.end)
-                if following.__class__ is not yaml.AliasEvent
-                else (self._end(following))
-            )
-            if name == "<<" and inner.style in (None, ""):
+            if kind is yaml.ScalarEvent and inner.tag is None and inner.anchor is None:
+                name = inner.value
+                name_span = Span(
+                    source, offset(inner.start_mark.index), offset(inner.end_mark.index)
+                )
+            else:
+                name, name_span = self._key(inner)
+            last = following()
+            value = self._value(last)
+            if name == "<<" and not inner.style:
                 merged.extend(_mappings(value))
                 continue
             if name in entries:
                 self.duplicates.append((name, name_span))
             entries[name] = value
             key_spans[name] = name_span
+        self._count(2 * len(entries) + 1, event)
+        start = offset(event.start_mark.index)
+        if event.flow_style or last is None:
+            end = self._end(inner)
+        elif last.__class__ is yaml.AliasEvent:
+            end = self._end(last)
+        else:
+            end = max(value.span.end, start)
         for base in merged:
             for name in base.entries:
                 if name not in entries:
                     entries[name] = base.entries[name]
                     key_spans[name] = base.key_span(name)
-        return Mapping(entries, Span(self.source, start, end), key_spans)
+        return Mapping(entries, Span(source, start, end), key_spans)
 
     def _key(self, event: Any) -> tuple[str, Span]:
         if event.__class__ is yaml.ScalarEvent:
-            self.nodes += 1
-            value = self._scalar(event) if event.tag or event.anchor else None
-            if value is None or isinstance(value, Known):
-                if event.anchor is not None and value is not None:
+            value = self._scalar(event)
+            if isinstance(value, Known):
+                if event.anchor is not None:
                     self.anchors[event.anchor] = value
-                place = self._place(event) if value is None else value.span
-                return event.value, place
+                return event.value, value.span
         elif event.__class__ is yaml.AliasEvent:
             found = self.anchors.get(str(event.anchor))
             if isinstance(found, Known):

@@ -29,8 +29,9 @@ from dataclasses import dataclass, replace
 from importlib import resources as package_files
 from typing import TYPE_CHECKING, Any
 
-from iam_preflight.cloudformation.intrinsics import evaluate, expand, function_of
+from iam_preflight.cloudformation.intrinsics import evaluate, expand
 from iam_preflight.cloudformation.names import SPREAD, Derived, TypeNames, names_of, snake_case
+from iam_preflight.cloudformation.scope import function_of
 from iam_preflight.cloudformation.texts import common_text, placed
 from iam_preflight.values import (
     Absent,
@@ -58,7 +59,7 @@ from iam_preflight.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iam_preflight.cloudformation.intrinsics import Scope
+    from iam_preflight.cloudformation.scope import Scope
     from iam_preflight.source import Span
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")

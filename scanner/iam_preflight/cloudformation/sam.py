@@ -14,7 +14,6 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from iam_preflight.cloudformation.intrinsics import function_of
 from iam_preflight.cloudformation.raw import (
     Facts,
     entries_of,
@@ -24,9 +23,10 @@ from iam_preflight.cloudformation.raw import (
     items_at,
     raw,
     ref,
-    sub,
+    spans_of,
     text_at,
 )
+from iam_preflight.cloudformation.sam_apis import graphql_api, http_api, rest_api
 from iam_preflight.cloudformation.sam_connectors import connect
 from iam_preflight.cloudformation.sam_events import (
     IMPLICIT_API,
@@ -40,10 +40,11 @@ from iam_preflight.cloudformation.sam_events import (
     trust,
 )
 from iam_preflight.cloudformation.sam_policies import (
+    aws_policy,
     held_policies,
-    managed_arn,
     policy_entries,
 )
+from iam_preflight.cloudformation.scope import function_of
 from iam_preflight.values import (
     Assumption,
     Known,
@@ -253,7 +254,7 @@ class Serverless:
             name,
             "AWS::Lambda::Function",
             function,
-            key_spans=_spans(function, spans, owner.header),
+            key_spans=spans_of(function, spans, owner.header),
         )
         for made in events:
             self.add(owner, made.logical_id, made.type, made.properties, made.place)
@@ -279,7 +280,7 @@ class Serverless:
         if roles_owner is not None and makes_role:
             managed = list(self._basic_policies(owner, properties))
             inline = list(self._function_documents(owner, properties))
-            managed += [managed_arn(_aws_policy(path, place)) for path, place in needs.managed]
+            managed += [aws_policy(path, place) for path, place in needs.managed]
             inline += needs.inline
             trusted = properties.get("AssumeRolePolicyDocument") or trust("lambda")
             self._role(roles_owner, properties, trusted, managed, inline, "lambda:createdBy")
@@ -293,13 +294,13 @@ class Serverless:
             if is_durable
             else "AWSLambdaBasicExecutionRole"
         )
-        yield managed_arn(_aws_policy(basic, owner.header))
+        yield aws_policy(basic, owner.header)
         tracing = properties.get("Tracing")
         if tracing is not None and text_of(tracing) != "Disabled":
-            yield managed_arn(_aws_policy("AWSXrayWriteOnlyAccess", tracing.span))
+            yield aws_policy("AWSXrayWriteOnlyAccess", tracing.span)
         network = properties.get("VpcConfig")
         if network is not None:
-            yield managed_arn(_aws_policy("AWSLambdaVPCAccessExecutionRole", network.span))
+            yield aws_policy("AWSLambdaVPCAccessExecutionRole", network.span)
 
     def _function_documents(self, owner: Definition, properties: Mapping) -> Iterator[Value]:
         dead_letters = properties.get("DeadLetterQueue")
@@ -398,7 +399,7 @@ class Serverless:
             managed: list[Value] = []
             tracing = entry(properties, "Tracing", "Enabled")
             if tracing is not None and bool_of(tracing) is True:
-                managed.append(managed_arn(_aws_policy("AWSXrayWriteOnlyAccess", tracing.span)))
+                managed.append(aws_policy("AWSXrayWriteOnlyAccess", tracing.span))
             tag = "stateMachine:createdBy"
             self._role(owner, properties, trust("states"), managed, [], tag)
             role = get_att(f"{name}Role")
@@ -422,72 +423,19 @@ class Serverless:
             name,
             "AWS::StepFunctions::StateMachine",
             machine,
-            key_spans=_spans(machine, spans, owner.header),
+            key_spans=spans_of(machine, spans, owner.header),
         )
 
     # ---- APIs
 
     def api(self, owner: Definition, properties: Mapping) -> None:
-        name = owner.logical_id
-        api: dict[str, object] = {
-            key: properties.get(key)
-            for key in ("Name", "Description", "EndpointConfiguration", "DisableExecuteApiEndpoint")
-        }
-        body = properties.get("DefinitionBody")
-        if body is not None:
-            api["Body"] = body
-        policy = _api_policy(entry(properties, "Auth", "ResourcePolicy"))
-        if policy is not None:
-            api["Policy"] = policy
-        spans = dict(properties.key_spans or {})
-        self.add(
-            owner, name, "AWS::ApiGateway::RestApi", api, key_spans=_spans(api, spans, owner.header)
-        )
-        stage = self._stages.get(name, "Stage")
-        settings: dict[str, object] = {"RestApiId": ref(name)}
-        for key in ("StageName", "TracingEnabled", "AccessLogSetting", "Variables"):
-            settings[key] = properties.get(key)
-        stage_id = f"{name}{stage if stage.isalnum() else ''}Stage"
-        self.add(owner, stage_id, "AWS::ApiGateway::Stage", settings)
-        self.references[f"{name}.Stage"] = stage_id
-        for key, authorizer, place in entries_of(entry(properties, "Auth", "Authorizers")):
-            function = entry(authorizer, "FunctionArn")
-            is_off = bool_of(entry(authorizer, "DisableFunctionDefaultPermissions"))
-            if function is not None and is_off is not True:
-                self._authorizer(owner, key, function, place)
+        rest_api(self, owner, properties, self._stages.get(owner.logical_id, "Stage"))
 
     def http_api(self, owner: Definition, properties: Mapping) -> None:
-        name = owner.logical_id
-        api: dict[str, object] = {
-            "Name": properties.get("Name"),
-            "ProtocolType": "HTTP",
-            "Body": properties.get("DefinitionBody"),
-            "Tags": properties.get("Tags"),
-            "CorsConfiguration": properties.get("CorsConfiguration"),
-        }
-        spans = dict(properties.key_spans or {})
-        self.add(
-            owner, name, "AWS::ApiGatewayV2::Api", api, key_spans=_spans(api, spans, owner.header)
-        )
-        for key, authorizer, place in entries_of(entry(properties, "Auth", "Authorizers")):
-            function = entry(authorizer, "FunctionArn")
-            is_on = bool_of(entry(authorizer, "EnableFunctionDefaultPermissions"))
-            if function is not None and is_on is True:
-                self._authorizer(owner, key, function, place)
+        http_api(self, owner, properties)
 
-    def _authorizer(self, owner: Definition, key: str, function: Value, place: Span) -> None:
-        source = sub(
-            "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/*",
-            Api=ref(owner.logical_id),
-        )
-        properties: dict[str, object] = {
-            "Action": "lambda:InvokeFunction",
-            "FunctionName": function,
-            "Principal": "apigateway.amazonaws.com",
-            "SourceArn": source,
-        }
-        logical_id = f"{owner.logical_id}{key}AuthorizerPermission"
-        self.add(owner, logical_id, "AWS::Lambda::Permission", properties, place)
+    def graphql_api(self, owner: Definition, properties: Mapping) -> None:
+        graphql_api(self, owner, properties)
 
     def _implicit_api(self, name: str, owner: Definition, place: Span) -> None:
         """The API that events without one of their own share."""
@@ -513,7 +461,7 @@ class Serverless:
             owner.logical_id,
             "AWS::DynamoDB::Table",
             table,
-            key_spans=_spans(table, spans, owner.header),
+            key_spans=spans_of(table, spans, owner.header),
         )
 
     def layer(self, owner: Definition, properties: Mapping) -> None:
@@ -542,7 +490,7 @@ class Serverless:
             name = f"{owner.logical_id}OperatorRole"
             made: dict[str, object] = {
                 "AssumeRolePolicyDocument": trust("lambda"),
-                "ManagedPolicyArns": [managed_arn(_aws_policy(policy, owner.header))],
+                "ManagedPolicyArns": [aws_policy(policy, owner.header)],
                 "Tags": raw({"lambda:createdBy": "SAM"}, owner.header),
             }
             self.add(owner, name, "AWS::IAM::Role", made)
@@ -584,6 +532,7 @@ _HANDLERS: dict[str, Callable[[Serverless, Definition, Mapping], None]] = {
     "CapacityProvider": Serverless.capacity_provider,
     "Connector": Serverless.connector,
     "Function": Serverless.function,
+    "GraphQLApi": Serverless.graphql_api,
     "HttpApi": Serverless.http_api,
     "LayerVersion": Serverless.layer,
     "NetworkConnector": Serverless.network_connector,
@@ -616,10 +565,6 @@ def _listing(items: list[Value], place: Span) -> Value | None:
     return Listing(tuple(items), items[0].span if items else place) if items else None
 
 
-def _aws_policy(path: str, place: Span) -> Value:
-    return raw(path.rpartition("/")[2], place)
-
-
 def _tags(properties: Mapping, sam_tag: str, place: Span) -> Value:
     """The tags of what SAM makes: its own and those written."""
     own = properties.get("Tags")
@@ -631,10 +576,6 @@ def _tags(properties: Mapping, sam_tag: str, place: Span) -> Value:
         entries[key] = value
         spans[key] = span
     return Mapping(entries, own.span if own is not None else place, spans)
-
-
-def _spans(properties: Facts, known: dict[str, Span], place: Span) -> dict[str, Span]:
-    return {name: known.get(name, place) for name in properties}
 
 
 def _under(owner: Definition, condition: Value, *, holds: bool) -> Definition | None:
@@ -651,46 +592,3 @@ def _under(owner: Definition, condition: Value, *, holds: bool) -> Definition | 
         scope=owner.scope.assume(assumption),
         assumptions=(*owner.assumptions, assumption),
     )
-
-
-def _api_policy(policy: Value | None) -> Value | None:
-    """The resource policy of an API, from SAM's lists of who may call it.
-
-    https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-api-resourcepolicystatement.html
-    """
-    if not isinstance(policy, Mapping):
-        return None
-    statements: list[object] = list(items_at(policy, "CustomStatements"))
-
-    def state(effect: str, principal: object, condition: object = None) -> None:
-        statement: dict[str, object] = {
-            "Effect": effect,
-            "Action": "execute-api:Invoke",
-            "Resource": "execute-api:/*",
-            "Principal": principal,
-        }
-        if condition is not None:
-            statement["Condition"] = condition
-        statements.append(raw(statement, policy.span))
-
-    for key, effect in (("AwsAccountWhitelist", "Allow"), ("AwsAccountBlacklist", "Deny")):
-        accounts = policy.get(key)
-        if accounts is not None:
-            state(effect, {"AWS": accounts})
-    for key, operator, condition_key in (
-        ("IpRangeWhitelist", "NotIpAddress", "aws:SourceIp"),
-        ("IpRangeBlacklist", "IpAddress", "aws:SourceIp"),
-        ("SourceVpcWhitelist", "StringNotEquals", "aws:SourceVpc"),
-        ("SourceVpcBlacklist", "StringEquals", "aws:SourceVpc"),
-        ("IntrinsicVpcWhitelist", "StringNotEquals", "aws:SourceVpc"),
-        ("IntrinsicVpcBlacklist", "StringEquals", "aws:SourceVpc"),
-        ("IntrinsicVpceWhitelist", "StringNotEquals", "aws:SourceVpce"),
-        ("IntrinsicVpceBlacklist", "StringEquals", "aws:SourceVpce"),
-    ):
-        values = policy.get(key)
-        if values is not None:
-            state("Allow", "*")
-            state("Deny", "*", {operator: {condition_key: values}})
-    if not statements:
-        return None
-    return raw({"Version": "2012-10-17", "Statement": statements}, policy.span)

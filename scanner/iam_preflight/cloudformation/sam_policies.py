@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from iam_preflight.cloudformation.intrinsics import function_of, label_of
 from iam_preflight.cloudformation.raw import is_no_value, raw, ref, sub
+from iam_preflight.cloudformation.scope import function_of, label_of
 from iam_preflight.knowledge.managed import managed_policies
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.values import (
@@ -117,6 +117,11 @@ def managed_arn(name: Value) -> Value:
     text = text_of(name)
     arn = managed_policies().arn(text, "${AWS::Partition}") if text is not None else None
     return raw(sub(arn), name.span) if arn is not None else name
+
+
+def aws_policy(name: str, place: Span) -> Value:
+    """The ARN of a policy that AWS manages, wanted at a place."""
+    return managed_arn(raw(name.rpartition("/")[2], place))
 
 
 def expand_template(template: PolicyTemplate, parameters: Value, place: Span) -> Value:

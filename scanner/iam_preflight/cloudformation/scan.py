@@ -95,8 +95,25 @@ class TemplateScan:
             for template in found:
                 self.workspace.code.add(path)
                 self.workspace.problems.extend(template.duplicates)
-            self._templates[path] = found
+            self._templates[path] = tuple(self._transformed(template) for template in found)
         return self._templates[path]
+
+    def _transformed(self, template: Template) -> Template:
+        """A template with the files included that its Transform section names."""
+        for name, item in template.transforms:
+            if name == "AWS::Include" and isinstance(item, Mapping):
+                parameters = item.get("Parameters")
+                location = parameters.get("Location") if isinstance(parameters, Mapping) else None
+                path = self._locate(location, template) if location is not None else None
+                included = self._content(path) if path is not None else None
+                if isinstance(included, Mapping):
+                    template = replace(template, root=_with_sections(template.root, included))
+                    continue
+            elif name.startswith("AWS::"):
+                continue
+            message = f"what the macro {name} makes of the template is not known"
+            self.note(Problem(ProblemKind.UNRESOLVED_MODULE, message, item.span.path, item.span))
+        return template
 
     # ---- roots
 
@@ -196,14 +213,17 @@ class TemplateScan:
         self, definition: Definition, properties: Mapping, asking: Stack
     ) -> Template | None:
         body = properties.get("TemplateBody")
-        if body is not None:
+        embedded = _embedded_file(body)
+        if embedded is not None:
+            properties = Mapping({"TemplateURL": embedded}, embedded.span)
+        elif body is not None:
             return self._inline(evaluate(body, definition.scope), definition)
         raw = properties.get("TemplateURL") or properties.get("Location")
         if raw is None:
             return None
         asset = _asset(definition)
         location = asset if asset is not None else evaluate(raw, definition.scope)
-        path = self._locate(location, asking)
+        path = self._locate(location, asking.template)
         found = self.templates(path) if path is not None else ()
         if found:
             return found[0]
@@ -232,7 +252,7 @@ class TemplateScan:
         message = f"the template of {definition.logical_id} {why or 'is nested too deeply'}"
         self.note(Problem(ProblemKind.UNRESOLVED_MODULE, message, header.path, header))
 
-    def _locate(self, location: Value, asking: Stack) -> str | None:
+    def _locate(self, location: Value, asking: Template) -> str | None:
         """The file that a path or URL means.
 
         Of a URL the end is looked for, below the folders that the template is in.
@@ -240,7 +260,7 @@ class TemplateScan:
         parts = parts_of(location)
         if parts is None:
             return None
-        directory = asking.template.directory
+        directory = asking.directory
         if isinstance(location, Known):
             text = show(location)
             if "://" not in text:
@@ -259,7 +279,7 @@ class TemplateScan:
             path = "/".join(segments[start:])
             for folder in folders:
                 found = self._file(folder, path)
-                if found is not None and found != asking.template.source.path:
+                if found is not None and found != asking.source.path:
                     return found
         return None
 
@@ -272,9 +292,11 @@ class TemplateScan:
     # ---- included files
 
     def include(self, location: Value, asking: Stack) -> Value | None:
-        path = self._locate(location, asking)
-        if path is None:
-            return None
+        path = self._locate(location, asking.template)
+        return self._content(path) if path is not None else None
+
+    def _content(self, path: str) -> Value | None:
+        """What a file holds, whatever it is; it is parsed once."""
         if path not in self._included:
             self._included[path] = None
             source = self.workspace.source(path)
@@ -365,6 +387,35 @@ def _passed(parameters: Value | None, definition: Definition) -> LazyEntries:
     return LazyEntries(
         {name: functools.partial(evaluate, value, definition.scope) for name, value in raw.items()}
     )
+
+
+def _embedded_file(body: Value | None) -> Value | None:
+    """The file that `!Rain::Embed` puts in place of a template's text.
+
+    https://aws-cloudformation.github.io/rain/pkg.html
+    """
+    if not isinstance(body, Mapping) or len(body.entries) != 1:
+        return None
+    return body.get("Fn::Rain::Embed") or body.get("Rain::Embed")
+
+
+def _with_sections(root: Mapping, more: Mapping) -> Mapping:
+    """A template with what an included file adds to its sections."""
+    entries = dict(root.entries)
+    spans = {name: root.key_span(name) for name in root.entries}
+    for name in more.entries:
+        own, added = entries.get(name), more.entries[name]
+        if isinstance(own, Mapping) and isinstance(added, Mapping):
+            joined = {**added.entries, **own.entries}
+            keys = {
+                key: own.key_span(key) if key in own.entries else added.key_span(key)
+                for key in joined
+            }
+            entries[name] = replace(own, entries=joined, key_spans=keys)
+        elif own is None:
+            entries[name] = added
+            spans[name] = more.key_span(name)
+    return replace(root, entries=entries, key_spans=spans)
 
 
 def _asset(definition: Definition) -> Value | None:

@@ -19,14 +19,8 @@ from iam_preflight.cloudformation.conditions import (
     Possibilities,
     negate,
 )
-from iam_preflight.cloudformation.intrinsics import (
-    Scope,
-    assumed,
-    evaluate,
-    expand,
-    formula_of,
-    formula_size,
-)
+from iam_preflight.cloudformation.formulas import assumed, formula_of, formula_size
+from iam_preflight.cloudformation.intrinsics import evaluate, expand
 from iam_preflight.cloudformation.names import names_of
 from iam_preflight.cloudformation.parameters import (
     Parameter,
@@ -35,6 +29,7 @@ from iam_preflight.cloudformation.parameters import (
 )
 from iam_preflight.cloudformation.resources import Definition, Node
 from iam_preflight.cloudformation.sam import PREFIX, Serverless
+from iam_preflight.cloudformation.scope import Scope
 from iam_preflight.cloudformation.texts import placed
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Resource

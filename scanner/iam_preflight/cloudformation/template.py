@@ -8,6 +8,7 @@ template.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 
     from iam_preflight.cloudformation.reader import RawDocument
 
-SERVERLESS = "AWS::Serverless-"
-
 _CLAIM = re.compile(rb"""^[ \t]*["']?AWSTemplateFormatVersion["']?[ \t]*:""", re.MULTILINE)
-_RESOURCES = re.compile(rb"""^[ \t{]*["']?Resources["']?[ \t]*:""", re.MULTILINE)
+_RESOURCES = re.compile(rb"""(?:^[ \t]*|["'{,])Resources["']?[ \t\r\n]*:""", re.MULTILINE)
 _TYPE = re.compile(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa)::[A-Za-z0-9]+::""")
 
 
@@ -43,19 +42,16 @@ class Template:
         return value if isinstance(value, Mapping) else None
 
     @property
-    def transforms(self) -> tuple[str, ...]:
-        """The names of the macros that the whole template goes through."""
-        names: list[str] = []
+    def transforms(self) -> Iterator[tuple[str, Value]]:
+        """The macros that the whole template goes through: their names, and how they are written.
+
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/transform-section-structure.html
+        """
         for _, item in items_of(self.root.get("Transform")):
             name = item.get("Name") if isinstance(item, Mapping) else item
             text = text_of(name)
             if text is not None:
-                names.append(text)
-        return tuple(names)
-
-    @property
-    def is_serverless(self) -> bool:
-        return any(name.startswith(SERVERLESS) for name in self.transforms)
+                yield text, item
 
     @property
     def directory(self) -> str:
@@ -68,7 +64,7 @@ def read_templates(source: SourceFile, problems: list[Problem]) -> Iterator[Temp
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         source = SourceFile(source.path, data.decode("utf-16", "replace").encode("utf-8"))
         data = source.data
-    if b"Resources" not in data or b"::" not in data:
+    if not may_be_template(data):
         return
     count = 0
     try:
@@ -80,6 +76,19 @@ def read_templates(source: SourceFile, problems: list[Problem]) -> Iterator[Temp
         if claims_to_be_template(data):
             kind = ProblemKind.LIMIT if error.is_limit else ProblemKind.SYNTAX
             problems.append(Problem(kind, error.message, source.path, error.span))
+
+
+def may_be_template(data: bytes) -> bool:
+    """Whether a file is worth parsing with places: a look that costs next to nothing."""
+    if b"::" not in data or not _RESOURCES.search(data):
+        return False
+    if data.lstrip()[:1] != b"{":
+        return True
+    try:
+        root = json.loads(data)
+    except (ValueError, RecursionError):
+        return True
+    return isinstance(root, dict) and isinstance(root.get("Resources"), dict)
 
 
 def template_from(document: RawDocument, source: SourceFile, number: int = 1) -> Template:
