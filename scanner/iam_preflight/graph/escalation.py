@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph, Principal, Workload
     from iam_preflight.knowledge.escalation import Permission
     from iam_preflight.policy.context import Context
-    from iam_preflight.policy.document import Statement
-    from iam_preflight.policy.evaluate import Decision
+    from iam_preflight.policy.evaluate import Decision, Reason
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions
 
@@ -68,17 +67,21 @@ class Use:
     needs_mfa: bool = False
 
     @property
-    def statement(self) -> Statement | None:
-        reasons = self.decision.allowed_by
-        return max(reasons, key=lambda r: r.truth).statement if reasons else None
+    def reason(self) -> Reason | None:
+        """The statement that gives it, the surest one where several do."""
+        return max(self.decision.allowed_by, key=lambda r: r.truth, default=None)
 
-    @property
-    def place(self) -> Place | None:
-        """The action as it is written in the statement that gives it."""
-        statement = self.statement
-        if statement is None:
+    def place(self, actor: Principal) -> Place | None:
+        """The action as it is written in the code; for an AWS-managed policy, its attachment."""
+        reason = self.reason
+        if reason is None:
             return None
         action = self.permission.action
+        for attachment in actor.held():
+            policy = attachment.policy
+            if policy.document is reason.document and policy.origin is Origin.AWS_MANAGED:
+                return Place(attachment.place, f"{policy.name} allows {action}")
+        statement = reason.statement
         for pattern in statement.actions:
             if not statement.is_not_action and action_matches(pattern, action) is not Truth.NO:
                 return Place(pattern.span, f"allows {action}")
@@ -112,14 +115,31 @@ class Escalation:
 
     @property
     def places(self) -> tuple[Place, ...]:
-        """Where the permissions are written, each once."""
-        found = [use.place for use in self.uses]
+        """Where the permissions are written, each once; for a trust alone, the trust policy."""
+        found = [use.place(self.actor) for use in self.uses]
         return tuple(dict.fromkeys(place for place in found if place is not None))
 
     @property
     def statements(self) -> tuple[Span, ...]:
-        found = (use.statement for use in self.uses)
-        return tuple(dict.fromkeys(s.span for s in found if s is not None))
+        """The statements that make it possible."""
+        found = (use.reason for use in self.uses)
+        return tuple(dict.fromkeys(r.statement.span for r in found if r is not None))
+
+    def describe(self) -> str:
+        """What the actor does, as a clause: `passes role batch to a new Lambda function`."""
+        target = self.target.label if self.target is not None else ""
+        if self.through is not None:
+            return f"takes over {self.through.resource.address}, which runs as {target}"
+        match self.method.kind:
+            case MethodKind.NEW_PASS:
+                service = self.method.trust_services[0].partition(".")[0]
+                return f"has {service} run code of its own as {target}"
+            case MethodKind.PRINCIPAL if _is_plain_assume(self.method):
+                return f"assumes {target}"
+            case MethodKind.PRINCIPAL:
+                return f"takes over {target} with {self.actions}"
+            case _:
+                return f"uses {self.actions}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +163,7 @@ class Escalations:
         self._power: dict[int, frozenset[str]] = {}
         self._ready: dict[tuple[int, MethodKind], tuple[Method, ...]] = {}
         self._trusted: dict[int, frozenset[str]] = {}
+        self._admitted: dict[int, frozenset[str]] = {}
         self._profiled = {
             id(principal)
             for resource in graph.of_type("aws_iam_instance_profile")
@@ -165,9 +186,30 @@ class Escalations:
     def is_powerful(self, principal: Principal) -> bool:
         """Whether it is an administrator or can surely make itself one."""
         return self.is_admin(principal) or any(
-            escalation.confidence is Confidence.HIGH
+            escalation.confidence is Confidence.HIGH and self.makes_admin(escalation)
             for escalation in self.of_self(principal)
-            if escalation.method.gain is Gain.ADMIN
+        )
+
+    def makes_admin(self, escalation: Escalation) -> bool:
+        """Whether it ends with the permissions of an administrator."""
+        if escalation.method.gain is Gain.ADMIN:
+            return True
+        target = escalation.target
+        if target is None or escalation.method.gain is not Gain.TARGET:
+            return False
+        if target.kind is PrincipalKind.GROUP:
+            return self._is_powerful_group(target)
+        return self.is_powerful(target)
+
+    def _is_powerful_group(self, group: Principal) -> bool:
+        """Whether members of a group are administrators or can make themselves so."""
+        effective = self.graph.effective(group)
+        if effective.is_admin is Truth.YES:
+            return True
+        return any(
+            method.gain is Gain.ADMIN and self._broad_uses(group, method) is not None
+            for method in self._by_kind[MethodKind.SELF]
+            if all(action in effective.possible for action in method.actions)
         )
 
     def power(self, principal: Principal) -> frozenset[str]:
@@ -203,9 +245,13 @@ class Escalations:
         if self.is_admin(actor):
             return
         for method in self._ready_for(actor, MethodKind.SELF):
-            escalation = self._try(actor, method, _Binding())
-            if escalation is not None:
-                yield escalation
+            bindings = [_Binding()]
+            if method.gain is Gain.TARGET:
+                bindings = [_Binding(group) for group in self._groups(actor, method)]
+            for binding in bindings:
+                escalation = self._try(actor, method, binding)
+                if escalation is not None:
+                    yield escalation
 
     def of_principals(self, actor: Principal) -> Iterator[Escalation]:
         """Ways in which an actor can take over another principal."""
@@ -294,7 +340,8 @@ class Escalations:
                 )
             case _:
                 is_user = Target.USER in wanted
-                if target.is_user is is_user and (target.is_role or is_user):
+                is_fit = target.is_user is is_user and (target.is_role or is_user)
+                if is_fit and self._is_feasible(method, target):
                     bindings.append(_Binding(target))
         for binding in bindings:
             escalation = self._try(actor, method, binding)
@@ -323,8 +370,10 @@ class Escalations:
     def _is_worth_it(self, method: Method, actor: Principal, target: Principal) -> bool:
         if method.gain is Gain.ADMIN:
             return not self.is_powerful(actor)
-        if not self.exceeds(target, actor):
-            return False
+        return self.exceeds(target, actor) and self._is_feasible(method, target)
+
+    def _is_feasible(self, method: Method, target: Principal) -> bool:
+        """Whether the target is as the method needs it, as far as the code says."""
         actions = set(method.actions)
         has_password = id(target) in self._with_password
         if "iam:UpdateLoginProfile" in actions:
@@ -482,6 +531,8 @@ class Escalations:
             case Target.USER | Target.ROLE | Target.PASSED_ROLE:
                 if binding.target is not None:
                     yield binding.target.arn
+            case Target.GROUP if binding.target is not None:
+                yield binding.target.arn
             case Target.GROUP:
                 yield from (group.arn for group in self._groups(actor, method))
             case Target.OWN_POLICY:
@@ -617,11 +668,7 @@ class Escalations:
         """Whether an actor may assume a role: its own policies and the trust policy together."""
         if role is None or role.trust is None or actor.kind is PrincipalKind.PERMISSION_SET:
             return None
-        if not any(
-            principal.kind in ("AWS", "*")
-            for statement in role.trust.document.statements
-            for principal in statement.principals
-        ):
+        if not self._may_be_admitted(actor, role):
             return None
         effective = self.graph.effective(actor)
         if effective.caller is None:
@@ -634,6 +681,13 @@ class Escalations:
             return None
         trusting = Effective(effective.evaluator, policies, effective.caller)
         return self._judged(permission, role.arn, context, decision, trusting)
+
+    def _may_be_admitted(self, actor: Principal, role: Principal) -> bool:
+        """Whether a trust policy could mean the actor at all; cheap, for the many it does not."""
+        admitted = self._admitted.get(id(role))
+        if admitted is None:
+            admitted = self._admitted[id(role)] = _admitted_by(role)
+        return "" in admitted or _last_name(actor.arn.text) in admitted
 
     def _broad_uses(self, actor: Principal, method: Method) -> tuple[Use, ...] | None:
         """The method's permissions, where each is held on everything."""
@@ -667,6 +721,31 @@ def _trusted_by(role: Principal) -> frozenset[str]:
                 is_plain = principal.pattern.is_known and principal.kind == "Service"
                 named.add(principal.pattern.text if is_plain else "")
     return frozenset(named)
+
+
+def _admitted_by(role: Principal) -> frozenset[str]:
+    """The last names of the principals that a trust policy names; empty text for whole accounts."""
+    if role.trust is None:
+        return frozenset()
+    named: set[str] = set()
+    for statement in role.trust.document.statements:
+        if statement.is_not_principal:
+            named.add("")
+        for principal in statement.principals:
+            if principal.kind not in ("AWS", "*"):
+                continue
+            text = principal.pattern.text
+            is_one = ":user/" in text or ":role/" in text or ":assumed-role/" in text
+            named.add(_last_name(text) if is_one else "")
+    return frozenset(named)
+
+
+def _last_name(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def _is_plain_assume(method: Method) -> bool:
+    return tuple(method.actions) == ("sts:AssumeRole",)
 
 
 def _is_assume(permission: Permission) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.effective import Permissions
     from iam_preflight.graph.escalation import Escalations
     from iam_preflight.graph.lookup import Lookup
+    from iam_preflight.graph.paths import Paths
     from iam_preflight.graph.standing import Standing
     from iam_preflight.graph.tags import Tags
     from iam_preflight.policy.document import Document, Statement
@@ -225,6 +226,7 @@ class Graph:
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _permissions: Permissions | None = None
     _escalations: Escalations | None = None
+    _paths: Paths | None = None
     _standings: dict[int, Standing] = field(default_factory=dict)
 
     @property
@@ -242,6 +244,14 @@ class Graph:
 
             self._escalations = Escalations(self)
         return self._escalations
+
+    @property
+    def paths(self) -> Paths:
+        if self._paths is None:
+            from iam_preflight.graph.paths import Paths
+
+            self._paths = Paths(self)
+        return self._paths
 
     def standing(self, principal: Principal) -> Standing:
         """How much a principal may do: ordinary, sensitive, escalating or administrator."""

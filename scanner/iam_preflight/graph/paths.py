@@ -1,0 +1,102 @@
+"""Chains of escalations: how a principal becomes an administrator through others.
+
+Searched backwards from those who are administrators, one hop at a time, so that every
+principal is reached once, by a shortest path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Confidence
+from iam_preflight.graph.model import PrincipalKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iam_preflight.graph.escalation import Escalation
+    from iam_preflight.graph.model import Graph, Principal
+
+MAX_HOPS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Path:
+    """Hops from a principal to one that is, or can make itself, an administrator."""
+
+    hops: tuple[Escalation, ...]
+
+    @property
+    def start(self) -> Principal:
+        return self.hops[0].actor
+
+    @property
+    def end(self) -> Principal:
+        target = self.hops[-1].target
+        assert target is not None
+        return target
+
+    @property
+    def confidence(self) -> Confidence:
+        return min(hop.confidence for hop in self.hops)
+
+    @property
+    def needs_mfa(self) -> bool:
+        return any(hop.needs_mfa for hop in self.hops)
+
+
+class Paths:
+    """Shortest paths of every principal to administrators; worked out once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._hops: dict[int, Escalation] | None = None
+
+    def to_admin(self, principal: Principal) -> Path | None:
+        """The shortest path of a principal that is no administrator itself."""
+        hops = self._found()
+        chain: list[Escalation] = []
+        current = principal
+        while len(chain) < MAX_HOPS:
+            hop = hops.get(id(current))
+            if hop is None or hop.target is None:
+                break
+            chain.append(hop)
+            current = hop.target
+        return Path(tuple(chain)) if chain else None
+
+    def _found(self) -> dict[int, Escalation]:
+        if self._hops is None:
+            ends = [p for p in self.graph.principals if self._is_end(p)]
+            self._hops = dict(self._search(ends))
+        return self._hops
+
+    def _is_end(self, principal: Principal) -> bool:
+        is_actor = principal.kind in (PrincipalKind.ROLE, PrincipalKind.USER)
+        return is_actor and self.graph.escalations.is_powerful(principal)
+
+    def _search(self, ends: list[Principal]) -> Iterator[tuple[int, Escalation]]:
+        remaining = {
+            id(p): p
+            for p in self.graph.principals
+            if p.kind in (PrincipalKind.ROLE, PrincipalKind.USER)
+        }
+        for end in ends:
+            remaining.pop(id(end), None)
+        frontier: list[Principal] = ends
+        for _ in range(MAX_HOPS):
+            reached: list[Principal] = []
+            for target in frontier:
+                for hop in self._into(target, list(remaining.values())):
+                    if remaining.pop(id(hop.actor), None) is not None:
+                        yield id(hop.actor), hop
+                        reached.append(hop.actor)
+            if not reached or not remaining:
+                return
+            frontier = reached
+
+    def _into(self, target: Principal, actors: Iterable[Principal]) -> Iterator[Escalation]:
+        for hop in self.graph.escalations.into(target, actors):
+            if hop.confidence is not Confidence.LOW:
+                yield hop
