@@ -142,7 +142,7 @@ def test_loose_patterns_miss_no_value_of_a_symbol():
     read = tokenize(("b/", name, "/x"), Wildcards.TEXT)
     strict = Automaton((text("b/alice/x"), text("b/*/x"), read))
     assert strict.run(read) == 0b110
-    loose = Automaton((text("b/alice/x"), text("b/bob/y"), read), (True, True, True))
+    loose = Automaton((text("b/alice/x"), text("b/bob/y"), read), loose=(True, True, True))
     assert loose.run(read) == 0b101
     assert loose.run(tuple("b/alice/x")) == 0b101
 

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from iam_preflight.knowledge.catalog import AccessLevel, Catalog
 
 
+def bits_of(mask: int) -> Iterator[int]:
+    """The numbers of the bits that are set, lowest first; the mask must not be negative."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
+
+
 class ActionSet:
     """Immutable; `|`, `&`, `-`, `~` give new sets, iteration gives names as AWS spells them.
 

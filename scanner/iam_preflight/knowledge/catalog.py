@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from iam_preflight.errors import Problem, ProblemKind
-from iam_preflight.knowledge.actionset import ActionSet
+from iam_preflight.knowledge.actionset import ActionSet, bits_of
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.policy.match import glob_regex
 
@@ -283,7 +283,7 @@ class Service:
             levels = [AccessLevel(level.partition(",")[0]) for level in self._aws_levels]
             for pattern, level in self._catalog.level_overrides(self.key):
                 mask = self.matching(pattern)
-                for i in _bits(mask & self.full):
+                for i in bits_of(mask & self.full):
                     levels[i] = level
             self._levels = tuple(levels)
         return self._levels
@@ -295,13 +295,6 @@ class Service:
             for i, each in enumerate(self.levels):
                 self._level_masks[each] |= 1 << i
         return self._level_masks[level]
-
-
-def _bits(mask: int) -> Iterator[int]:
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
 
 
 class Catalog:

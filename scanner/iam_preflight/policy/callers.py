@@ -161,6 +161,7 @@ class Caller:
                 }
             case CallerKind.PROVIDER:
                 return {
+                    "aws:PrincipalAccount": "anonymous",
                     "aws:PrincipalArn": Presence.ABSENT,
                     "aws:username": Presence.ABSENT,
                     "aws:PrincipalIsAWSService": "false",

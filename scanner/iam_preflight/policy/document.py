@@ -189,6 +189,8 @@ class Document:
     problems: tuple[GrammarProblem, ...] = ()
     value: Value | None = field(default=None, compare=False, hash=False)
     """The document as it was evaluated, for reports."""
+    lost: tuple[Unknown, ...] = ()
+    """Holes that stand for whole statements, or for the whole document."""
 
     @property
     def has_policy_variables(self) -> bool:

@@ -33,7 +33,9 @@ ARN_COLONS = 5
 MAX_STATES = 5_000
 """How far two patterns are compared; only made-up patterns need more."""
 
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+VARIABLE = re.compile(r"\$\{([^}]*)\}")
+"""A policy variable, with its name and default as the group."""
+
 _CROSSING = {"*": ANY, "?": ONE}
 _STAYING = {"*": ANY_INSIDE, "?": ONE_INSIDE}
 _STARS = (ANY, ANY_INSIDE)
@@ -93,7 +95,7 @@ def _read(
             continue
         at = 0
         while at < len(part):
-            found = _VARIABLE.match(part, at) if variable and part[at] == "$" else None
+            found = VARIABLE.match(part, at) if variable and part[at] == "$" else None
             if found and variable:
                 for token in variable(found[1]):
                     yield token, False
@@ -145,7 +147,9 @@ def has_symbols(pattern: Tokens) -> bool:
 
 def shown(pattern: Tokens) -> str:
     """The pattern as people write it."""
-    return "".join(token[0] if token in _WILDCARDS else token for token in pattern)
+    return "".join(
+        sign[0] if sign in _WILDCARDS else sign[-1] if len(sign) == 2 else sign for sign in pattern
+    )
 
 
 _WILDCARDS = (ANY, ONE, ANY_INSIDE, ONE_INSIDE)
@@ -167,7 +171,7 @@ def regex_of(pattern: Tokens, *, ignore_case: bool = False) -> re.Pattern[str]:
             stars.append(_REGEX_STAR[token])
             chunks.append("")
         else:
-            chunks[-1] += _REGEX.get(token) or re.escape(token)
+            chunks[-1] += _REGEX.get(token) or _escaped(token)
     regex = chunks[0]
     for number, (star, chunk) in enumerate(zip(stars, chunks[1:], strict=True), start=1):
         if number == len(stars):
@@ -175,6 +179,10 @@ def regex_of(pattern: Tokens, *, ignore_case: bool = False) -> re.Pattern[str]:
         else:
             regex += f"(?=(?P<g{number}>{star}{chunk}))(?P=g{number})"
     return re.compile(regex + r"\Z", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def _escaped(sign: str) -> str:
+    return f"(?i:{re.escape(sign[1])})" if len(sign) == 2 else re.escape(sign)
 
 
 @functools.lru_cache(maxsize=262144)

@@ -85,8 +85,12 @@ class ResourceArn:
     @classmethod
     def exactly(cls, arn: str) -> ResourceArn:
         """One ARN, in which nothing is a wildcard: the key of an S3 object may hold a `*`."""
+        return cls.of(tuple(arn))
+
+    @classmethod
+    def of(cls, tokens: Tokens) -> ResourceArn:
         found = cls(None)
-        found.tokens = tuple(arn)
+        found.tokens = tokens
         return found
 
 
