@@ -84,6 +84,8 @@ class Finding(Part, frozen=True):
     """Every instance that it holds for."""
     type: str
     """The resource's type: `aws_iam_role`, `AWS::IAM::Role`."""
+    root: str
+    """What it is deployed with: the folder of the root module, or the template."""
     place: Place
     """The offending element."""
     fingerprint: str

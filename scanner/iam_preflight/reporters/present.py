@@ -111,6 +111,7 @@ class _Presenter:
             address=finding.address,
             addresses=finding.addresses,
             type=finding.resource.native_type,
+            root=finding.resource.deployment.path,
             place=_place(finding.primary),
             fingerprint=self._fingerprint(finding),
             outcome=decided.outcome.value,
