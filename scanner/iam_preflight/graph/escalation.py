@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.arns import arn_of
+from iam_preflight.graph.code import code_sources
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.knowledge.escalation import (
     Actor,
@@ -106,6 +108,11 @@ class Escalation:
         return any(use.needs_mfa for use in self.uses)
 
     @property
+    def is_plain_assume(self) -> bool:
+        """Whether it is nothing but assuming a role that admits the actor."""
+        return tuple(self.method.actions) == ("sts:AssumeRole",)
+
+    @property
     def actions(self) -> str:
         """`iam:PassRole and lambda:CreateFunction`, for messages."""
         names = list(dict.fromkeys(use.permission.action for use in self.uses))
@@ -134,7 +141,7 @@ class Escalation:
             case MethodKind.NEW_PASS:
                 service = self.method.trust_services[0].partition(".")[0]
                 return f"has {service} run code of its own as {target}"
-            case MethodKind.PRINCIPAL if _is_plain_assume(self.method):
+            case MethodKind.PRINCIPAL if self.is_plain_assume:
                 return f"assumes {target}"
             case MethodKind.PRINCIPAL:
                 return f"takes over {target} with {self.actions}"
@@ -300,9 +307,51 @@ class Escalations:
             if escalation is not None:
                 yield escalation
 
+    def of_guards(self, actor: Principal) -> Iterator[Escalation]:
+        """Ways in which an actor can lift a limit that takes something away from it."""
+        has_boundary = self._is_limiting_boundary(actor)
+        denials = list(_denying(actor))
+        for method in self._ready_for(actor, MethodKind.GUARD):
+            about = _guarded(method)
+            if about is Guard.BOUNDARY and not has_boundary:
+                continue
+            if about is Guard.DENY and not denials:
+                continue
+            if about is Guard.ORGANIZATION and not self.permissions.organization:
+                continue
+            if about is Guard.TAG:
+                continue  # TAG-004 knows which tags matter
+            escalation = self._try(actor, method, _Binding())
+            if escalation is not None:
+                yield escalation
+
+    def _is_limiting_boundary(self, actor: Principal) -> bool:
+        """Whether the boundary takes sensitive actions away from what the policies allow."""
+        if actor.boundary is None or actor.boundary.policy is None:
+            return False
+        bounded = self.graph.effective(actor)
+        free = self.permissions.without_boundary(actor)
+        return bool((free.possible - bounded.possible) & bounded.catalog.sensitive)
+
+    def guardrail_of(self, escalation: Escalation) -> Place:
+        """What an escalation of the guard kind removes, with what to call it."""
+        actor = escalation.actor
+        match _guarded(escalation.method):
+            case Guard.BOUNDARY if actor.boundary is not None:
+                return Place(actor.boundary.place, "the permissions boundary")
+            case Guard.DENY:
+                for place in _denying(actor):
+                    return Place(place, "the Deny")
+            case Guard.ORGANIZATION:
+                for policy, _, place in self.permissions.organization.attached():
+                    return Place(place, f"control policy {policy.name}")
+        return Place(actor.resource.header, "the limit")
+
     def permitted(self, actor: Principal, kind: MethodKind) -> Iterator[Escalation]:
         """Methods whose permissions the actor holds broadly, whether a target is here or not."""
         for method in self._ready_for(actor, kind):
+            if tuple(method.actions) == ("sts:AssumeRole",):
+                continue  # LEAST-011 tells who may assume any role
             uses = self._broad_uses(actor, method)
             if uses is not None:
                 yield self._escalation(actor, method, uses, _Binding())
@@ -486,10 +535,12 @@ class Escalations:
             return True
         if id(binding.target) in self._profiled:
             return True
-        effective = self.graph.effective(actor)
-        return (
-            effective.allows("iam:CreateInstanceProfile").is_possible
-            and effective.allows("iam:AddRoleToInstanceProfile").is_possible
+        allows = self.graph.effective(actor).allows
+        if not allows("iam:AddRoleToInstanceProfile").is_possible:
+            return False
+        # a new profile, or one that is there and changes its role
+        return allows("iam:CreateInstanceProfile").is_possible or (
+            bool(self._profiled) and allows("iam:RemoveRoleFromInstanceProfile").is_possible
         )
 
     def _together(
@@ -549,6 +600,10 @@ class Escalations:
                 yield from _managed_arns(actor, only_denying=True)
             case Target.EXISTING:
                 yield from self._existing(permission, binding)
+            case Target.CODE if binding.workload is not None:
+                yield from code_sources(binding.workload.resource, permission.action)
+            case Target.CODE | Target.STATE:
+                return
             case Target.NEW:
                 yield from self._new(actor, permission)
             case Target.ARN:
@@ -708,6 +763,33 @@ class Escalations:
         return tuple(uses)
 
 
+class Guard(Enum):
+    """The kinds of limits that a guard method removes."""
+
+    BOUNDARY = "boundary"
+    DENY = "deny"
+    ORGANIZATION = "organization"
+    TAG = "tag"
+
+
+def _guarded(method: Method) -> Guard:
+    names = " ".join(method.actions)
+    targets = _variables(method)
+    if "PermissionsBoundary" in names or Target.BOUNDARY in targets:
+        return Guard.BOUNDARY
+    if "organizations:" in names:
+        return Guard.ORGANIZATION
+    return Guard.TAG if "Tag" in names else Guard.DENY
+
+
+def _denying(actor: Principal) -> Iterator[Span]:
+    """The statements of the actor's own policies that deny it something."""
+    for attachment in actor.held():
+        for statement in attachment.policy.document.statements:
+            if not statement.is_allow:
+                yield statement.span
+
+
 def _trusted_by(role: Principal) -> frozenset[str]:
     """The services that a trust policy names; the empty name where it may name any."""
     if role.trust is None:
@@ -742,10 +824,6 @@ def _admitted_by(role: Principal) -> frozenset[str]:
 
 def _last_name(arn: str) -> str:
     return arn.rpartition("/")[2]
-
-
-def _is_plain_assume(method: Method) -> bool:
-    return tuple(method.actions) == ("sts:AssumeRole",)
 
 
 def _is_assume(permission: Permission) -> bool:

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.narrative import (
+    others,
+    severity_of,
+    standing_text,
+    start_of,
+    story_of,
+    sure,
+    worst,
+)
+from iam_preflight.knowledge.escalation import MethodKind
+from iam_preflight.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.escalation import Escalation
+    from iam_preflight.graph.model import Graph, Principal
+
+
+class PrincipalTakeover(Rule):
+    """A principal can take over a more privileged principal.
+
+    ## What it checks
+    Whether a role or user may make credentials for, change the password or the trust policy
+    of, or attach policies to another principal of the code whose effective permissions exceed
+    its own, or that trusts it. A role that may simply assume an administrator role which names
+    it is reported one step lower: it may be meant. Where the permission covers everything but
+    the code holds no target, the finding is medium: potential.
+
+    Self-service limited to `${aws:username}` is left alone.
+
+    ## Why it matters
+    Whoever may create an access key for an administrator is one.
+
+    ## How to fix
+    Name the users or roles that may be managed, or ask for a permissions boundary.
+
+    ## Example
+    ```yaml
+    - Effect: Allow
+      Action: iam:CreateAccessKey
+      Resource: !Sub arn:aws:iam::${AWS::AccountId}:user/${!aws:username}
+    ```
+    """
+
+    id = "ESC-002"
+    name = "principal-takeover"
+    severity = Severity.HIGH
+    practice = 5
+    yields_to = ("ESC-001", "LEAST-001", "LEAST-002", "LEAST-007")
+    compliance = {
+        Framework.NIST: ("AC-6", "AC-5"),
+        Framework.ISO: ("A.8.2", "A.5.3"),
+        Framework.WELL_ARCHITECTED: ("SEC03-BP02",),
+    }
+    equivalents = {"checkov": ("CKV_AWS_110", "CKV_AWS_286"), "semgrep": ("no-iam-priv-esc-funcs",)}
+    references = ("https://pathfinding.cloud/",)
+
+    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+        escalations = graph.escalations
+        if escalations.is_powerful(principal):
+            return
+        found = [one for one in escalations.of_principals(principal) if self._is_told(one, graph)]
+        if found:
+            yield self._takeover(worst(sure(found), graph), principal, graph)
+            return
+        potential = list(escalations.permitted(principal, MethodKind.PRINCIPAL))
+        if potential:
+            best = worst(potential, graph)[0]
+            start = start_of(best)
+            yield self.finding(
+                f"{principal.label} could take over any principal with {best.actions}",
+                on=principal,
+                at=start.span,
+                label=start.label,
+                severity=Severity.MEDIUM,
+                confidence=Confidence.MEDIUM,
+                related=((principal.resource.header, "the principal"),),
+                hint="name the users or roles that it may manage",
+                evidence=best.method.id,
+                causes=best.statements,
+                assumptions=best.assumptions,
+            )
+
+    def _is_told(self, escalation: Escalation, graph: Graph) -> bool:
+        """Plain role assumption by people is MFA-001's; towards an ordinary role it is normal."""
+        if not escalation.is_plain_assume:
+            return True
+        target = escalation.target
+        if target is None or not escalation.actor.is_role:
+            return False
+        settings = graph.settings
+        is_meant = target.is_listed((*settings.admin_roles, *settings.break_glass_roles))
+        return graph.escalations.is_powerful(target) and not is_meant
+
+    def _takeover(self, found: list[Escalation], principal: Principal, graph: Graph) -> Finding:
+        best = found[0]
+        start = start_of(best)
+        target = best.target
+        assert target is not None
+        severity = severity_of(best, graph)
+        if best.is_plain_assume:
+            severity = min(severity, Severity.MEDIUM)
+        standing = standing_text(target, graph)
+        also = f" ({standing})" if standing != "the target" else ""
+        verb = "assume" if best.is_plain_assume else "take over"
+        return self.finding(
+            f"{principal.label} can {verb} {target.label}{also} with {best.actions}{others(found)}",
+            on=principal,
+            at=start.span,
+            label=start.label,
+            severity=severity,
+            confidence=best.confidence,
+            related=[(place.span, place.label) for place in story_of(best, graph)],
+            hint=f"scope {best.actions} to principals that may do no more than {principal.label}",
+            evidence=best.method.id,
+            causes=best.statements,
+            assumptions=best.assumptions,
+        )

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.narrative import others, start_of, sure, worst
+from iam_preflight.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.model import Graph, Principal
+
+
+class RemovableGuardrail(Rule):
+    """A principal can remove the guardrail that limits it.
+
+    ## What it checks
+    Whether a role or user may take away what limits it: its permissions boundary, the policy
+    that is the boundary, a policy with a Deny that it holds, or (in code that manages the
+    organization) control policies. Only where the guardrail really takes something away from
+    the principal, and only through permissions that are left to it inside the guardrail.
+
+    ## Why it matters
+    A limit that its subject can lift is no limit.
+
+    ## How to fix
+    Deny these actions inside the boundary and in a service control policy, for everybody but
+    the role that manages boundaries.
+
+    ## Example
+    ```json
+    { "Effect": "Deny",
+      "Action": ["iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary"],
+      "Resource": "*" }
+    ```
+    """
+
+    id = "ESC-007"
+    name = "removable-guardrail"
+    severity = Severity.HIGH
+    practice = 5
+    yields_to = ("ESC-001", "LEAST-001", "LEAST-002")
+    compliance = {
+        Framework.NIST: ("AC-6(10)", "CM-5", "AC-3(7)"),
+        Framework.ISO: ("A.8.2", "A.8.9"),
+        Framework.WELL_ARCHITECTED: ("SEC03-BP05",),
+    }
+    references = (
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
+    )
+
+    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+        if graph.escalations.is_admin(principal):
+            return
+        found = worst(sure(graph.escalations.of_guards(principal)), graph)
+        if not found:
+            return
+        best = found[0]
+        start = start_of(best)
+        guardrail = graph.escalations.guardrail_of(best)
+        yield self.finding(
+            f"{principal.label} can remove {guardrail.label} that limits it with {best.actions}"
+            f"{others(found)}",
+            on=principal,
+            at=start.span,
+            label=start.label,
+            confidence=min(best.confidence, Confidence.HIGH),
+            related=(
+                (guardrail.span, "the guardrail"),
+                (principal.resource.header, "the principal"),
+            ),
+            hint=f"deny {best.actions} inside the guardrail",
+            evidence=best.method.id,
+            causes=best.statements,
+            assumptions=best.assumptions,
+        )

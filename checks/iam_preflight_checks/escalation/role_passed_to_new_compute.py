@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.narrative import (
+    others,
+    severity_of,
+    standing_text,
+    start_of,
+    story_of,
+    sure,
+    worst,
+)
+from iam_preflight.knowledge.escalation import MethodKind
+from iam_preflight.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.escalation import Escalation
+    from iam_preflight.graph.model import Graph, Principal
+
+
+class RolePassedToNewCompute(Rule):
+    """A principal can pass a more privileged role to compute of its own.
+
+    ## What it checks
+    Whether a role or user may pass (`iam:PassRole`) a role of the code to a service, may start
+    something on that service (a Lambda function, an instance, a build, a stack, a job), the
+    role trusts that service, and the role may do more than the principal. All four must hold,
+    `iam:PassedToService` is honoured, and EC2 needs an instance profile. Where the code holds
+    no such role but any role may be passed, the finding is medium: potential.
+
+    ## Why it matters
+    The code that the service runs has the role's permissions, and the principal wrote it.
+
+    ## How to fix
+    Name the roles that may be passed and add the condition `iam:PassedToService`.
+
+    ## Example
+    ```hcl
+    statement {
+      actions   = ["iam:PassRole"]
+      resources = [aws_iam_role.app.arn]
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PassedToService"
+        values   = ["lambda.amazonaws.com"]
+      }
+    }
+    ```
+    """
+
+    id = "ESC-003"
+    name = "role-passed-to-new-compute"
+    severity = Severity.HIGH
+    practice = 5
+    yields_to = ("ESC-001", "LEAST-001", "LEAST-002", "LEAST-007")
+    compliance = {
+        Framework.NIST: ("AC-6",),
+        Framework.ISO: ("A.8.2",),
+        Framework.WELL_ARCHITECTED: ("SEC03-BP02",),
+    }
+    equivalents = {"checkov": ("CKV_AWS_110", "CKV_AWS_286"), "semgrep": ("no-iam-priv-esc-roles",)}
+    references = (
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html",
+        "https://pathfinding.cloud/",
+    )
+
+    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+        escalations = graph.escalations
+        if escalations.is_powerful(principal):
+            return
+        found = worst(sure(escalations.of_passing(principal)), graph)
+        if found:
+            yield self._passed(found, principal, graph)
+            return
+        potential = worst(escalations.permitted(principal, MethodKind.NEW_PASS), graph)
+        if potential:
+            best = potential[0]
+            start = start_of(best)
+            yield self.finding(
+                f"{principal.label} could run code as any role with {best.actions}",
+                on=principal,
+                at=start.span,
+                label=start.label,
+                severity=Severity.MEDIUM,
+                confidence=Confidence.MEDIUM,
+                related=((principal.resource.header, "the principal"),),
+                hint="name the roles that may be passed and add iam:PassedToService",
+                evidence=best.method.id,
+                causes=best.statements,
+                assumptions=best.assumptions,
+            )
+
+    def _passed(self, found: list[Escalation], principal: Principal, graph: Graph) -> Finding:
+        best = found[0]
+        start = start_of(best)
+        role = best.target
+        assert role is not None
+        standing = standing_text(role, graph)
+        what = "become administrator" if graph.escalations.makes_admin(best) else "gain permissions"
+        also = f" ({standing})" if standing != "the target" else ""
+        return self.finding(
+            f"{principal.label} can {what}: it {best.describe()}{also}{others(found)}",
+            on=principal,
+            at=start.span,
+            label=start.label,
+            severity=severity_of(best, graph),
+            confidence=best.confidence,
+            related=[(place.span, place.label) for place in story_of(best, graph)],
+            hint="name the roles that may be passed and add iam:PassedToService; "
+            f"leave out {role.label}",
+            evidence=best.method.id,
+            causes=best.statements,
+            assumptions=best.assumptions,
+        )

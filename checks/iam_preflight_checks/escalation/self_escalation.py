@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.narrative import others, severity_of, start_of, story_of, sure, worst
+from iam_preflight.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.model import Graph, Principal
+
+
+class SelfEscalation(Rule):
+    """A principal can make itself administrator.
+
+    ## What it checks
+    Whether the effective permissions of a role or user (inline, managed and group policies
+    together, minus Deny, inside its permissions boundary and the control policies) let it
+    widen those permissions: rewrite a policy that it holds, attach or write one to itself or
+    its group, join a stronger group, or make a new principal without a boundary. The resource
+    must really match: `iam:CreatePolicyVersion` on somebody else's policy is not this.
+
+    Administrators are left to LEAST-001 and LEAST-002. Setting an older default version of an
+    own policy is medium, because the code does not show older versions.
+
+    ## Why it matters
+    One API call and the principal may do everything; whatever it was limited to does not count.
+
+    ## How to fix
+    Remove the named action, or scope its resource away from the principal itself. Where the
+    principal must manage permissions, ask for a permissions boundary in a condition
+    (`iam:PermissionsBoundary`) and deny changes of the boundary.
+
+    ## Example
+    ```hcl
+    resource "aws_iam_role_policy" "ci" {
+      role   = aws_iam_role.ci.id
+      policy = jsonencode({
+        Version = "2012-10-17"
+        Statement = [{ Effect = "Allow", Action = "iam:PutRolePolicy", Resource = "*" }]
+      })
+    }
+    ```
+    Instead: `Resource = "arn:aws:iam::*:role/app/*"` with the condition
+    `StringEquals = { "iam:PermissionsBoundary" = aws_iam_policy.boundary.arn }`.
+    """
+
+    id = "ESC-001"
+    name = "self-escalation"
+    severity = Severity.CRITICAL
+    practice = 5
+    compliance = {
+        Framework.CIS: ("1.16", "1.15", "2.14"),
+        Framework.NIST: ("AC-6", "AC-6(10)", "AC-5"),
+        Framework.ISO: ("A.8.2", "A.5.3"),
+        Framework.WELL_ARCHITECTED: ("SEC03-BP02", "SEC03-BP05"),
+    }
+    equivalents = {
+        "checkov": ("CKV_AWS_110", "CKV_AWS_286"),
+        "cfripper": ("PrivilegeEscalationRule",),
+        "semgrep": ("no-iam-priv-esc-funcs",),
+        "prowler": ("iam_policy_allows_privilege_escalation",),
+    }
+    references = (
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html",
+        "https://pathfinding.cloud/",
+    )
+
+    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+        found = worst(sure(graph.escalations.of_self(principal)), graph)
+        if not found:
+            return
+        best = found[0]
+        start = start_of(best)
+        is_admin = graph.escalations.makes_admin(best)
+        end = "itself administrator" if is_admin else "its own permissions wider"
+        with_mfa = " once it has proved MFA" if best.needs_mfa else ""
+        is_sure = best.confidence is not Confidence.LOW
+        yield self.finding(
+            f"{principal.label} can make {end} with {best.actions}{with_mfa}{others(found)}",
+            on=principal,
+            at=start.span,
+            label=start.label,
+            severity=severity_of(best, graph) if is_admin and is_sure else Severity.MEDIUM,
+            confidence=best.confidence,
+            related=[(place.span, place.label) for place in story_of(best, graph)]
+            + [(principal.resource.header, "the principal")],
+            hint=f"remove {best.actions}, or scope it away from {principal.label} itself",
+            evidence=best.method.id,
+            causes=best.statements,
+            assumptions=best.assumptions,
+        )

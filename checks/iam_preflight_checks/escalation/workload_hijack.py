@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Finding, Framework, Severity
+from iam_preflight.graph.narrative import (
+    others,
+    severity_of,
+    standing_text,
+    start_of,
+    story_of,
+    sure,
+    worst,
+)
+from iam_preflight.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.model import Graph, Principal
+
+
+class WorkloadHijack(Rule):
+    """A principal can hijack a workload that runs as a more privileged role.
+
+    ## What it checks
+    Whether a role or user may change or enter something in the code that already runs as
+    another role: update a function's code, start a build with its own commands, open a session
+    on an instance, update a stack with a service role. The resource must match, and the role
+    must be allowed more than the principal. Ways that the code rules out are left alone: ECS
+    Exec that is off, an instance role that the Systems Manager agent cannot use.
+
+    ## Why it matters
+    No `iam:PassRole` is needed: the workload has the role already.
+
+    ## How to fix
+    Scope the rights to change or enter workloads to the principal's own ones.
+
+    ## Example
+    ```hcl
+    statement {
+      actions   = ["lambda:UpdateFunctionCode"]
+      resources = [aws_lambda_function.own.arn]
+    }
+    ```
+    """
+
+    id = "ESC-004"
+    name = "workload-hijack"
+    severity = Severity.HIGH
+    practice = 5
+    yields_to = ("ESC-001", "LEAST-001", "LEAST-002", "LEAST-007")
+    compliance = {
+        Framework.NIST: ("AC-6", "CM-5"),
+        Framework.ISO: ("A.8.2",),
+        Framework.WELL_ARCHITECTED: ("SEC03-BP02",),
+    }
+    references = ("https://pathfinding.cloud/",)
+
+    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+        escalations = graph.escalations
+        if escalations.is_powerful(principal):
+            return
+        found = worst(sure(escalations.of_workloads(principal)), graph)
+        if not found:
+            return
+        best = found[0]
+        start = start_of(best)
+        role = best.target
+        assert role is not None
+        assert best.through is not None
+        standing = standing_text(role, graph)
+        also = f" ({standing})" if standing != "the target" else ""
+        workload = best.through.resource.address
+        yield self.finding(
+            f"{principal.label} can act as {role.label}{also}: {best.actions} reaches {workload}"
+            f"{others(found)}",
+            on=principal,
+            at=start.span,
+            label=start.label,
+            severity=severity_of(best, graph),
+            confidence=best.confidence,
+            related=[(place.span, place.label) for place in story_of(best, graph)],
+            hint=f"scope {best.actions} to workloads that belong to {principal.label}",
+            evidence=best.method.id,
+            causes=best.statements,
+            assumptions=best.assumptions,
+        )
