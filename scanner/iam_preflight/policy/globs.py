@@ -195,13 +195,20 @@ def relation(left: Tokens, right: Tokens) -> Relation:
     """
     if left == right or is_anything(right):
         return Relation.INSIDE
-    for a, b in zip(left, right, strict=False):
-        if len(a) > 1 or len(b) > 1:
-            break
-        if a != b:
-            return Relation.DISJOINT
+    for a_side, b_side in ((left, right), (reversed(left), reversed(right))):
+        for a, b in zip(a_side, b_side, strict=False):
+            if len(a) > 1 or len(b) > 1:
+                break
+            if a != b:
+                return Relation.DISJOINT
     if any(a != b for a, b in zip(_fields(left), _fields(right), strict=False) if a and b):
         return Relation.DISJOINT
+    if is_concrete(left) and not has_symbols(right):
+        matches = regex_of(right).match("".join(left))
+        return Relation.INSIDE if matches else Relation.DISJOINT
+    if is_concrete(right) and not has_symbols(left):
+        matches = regex_of(left).match("".join(right))
+        return Relation.OVERLAPS if matches else Relation.DISJOINT
     only_left = both = False
     try:
         for signature, _ in Automaton((left, right)).classes(MAX_STATES, require=0):

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from iam_preflight.knowledge.catalog import Catalog
     from iam_preflight.policy.automaton import Tokens
     from iam_preflight.policy.callers import Caller
-    from iam_preflight.policy.clauses import Atom, Clause
+    from iam_preflight.policy.clauses import Clause
     from iam_preflight.policy.domains import Value
 
 Loosely: TypeAlias = "tuple[Tokens, bool]"
@@ -447,16 +447,22 @@ class _Contexts:
         self, search: Search, clauses: list[Clause], focus: Clause, pinned: dict[str, Value]
     ) -> None:
         self.search = search
-        self.clauses = clauses
+        # of the first layer only the focus counts: the others are looked at in their turn
+        self.clauses = [
+            clause
+            for clause in clauses
+            if clause is focus or clause.side is Side.OLD or clause.layer or not clause.is_allow
+        ]
         self.pinned = pinned
         self.uses: dict[int, list[tuple[str | None, Use]]] = {}
+        own = dict(self._read_by(focus))
         by_key: dict[str, list[Use]] = {}
-        for clause in clauses:
-            own = self.uses[id(clause)] = []
-            read: set[str] = set()
+        for clause in self.clauses:
+            uses = self.uses[id(clause)] = []
             for atom in clause.atoms:
-                use = Use(atom, clause.is_loose, self._is_literal(clause, focus, atom, read))
-                own.append((atom.key, use))
+                # what the focus asks for is so for others that ask the same
+                use = own.get(atom.said) or Use(atom, clause.is_loose, not search.is_sound)
+                uses.append((atom.key, use))
                 if atom.key is not None:
                     by_key.setdefault(atom.key, []).append(use)
         # keys that decide about many clauses first
@@ -464,14 +470,13 @@ class _Contexts:
         self.domains = {key: search.domain(key, by_key[key]) for key in self.keys}
         self.nodes = 0
 
-    def _is_literal(self, clause: Clause, focus: Clause, atom: Atom, read: set[str]) -> bool:
-        """Whether symbols are only themselves: always, in a search that need not be sound."""
-        if not self.search.is_sound:
-            return True
-        if clause is not focus or atom.key is None or atom.key in read:
-            return False
-        read.add(atom.key)  # a value is read as the focus reads it, once
-        return True
+    def _read_by(self, focus: Clause) -> Iterator[tuple[Hashable, Use]]:
+        """The focus's own conditions: a value is read as it reads it, once."""
+        read: set[str] = set()
+        for atom in focus.atoms:
+            if atom.key is not None and atom.key not in read:
+                read.add(atom.key)
+                yield atom.said, Use(atom, focus.is_loose, is_literal=True)
 
     def solve(self) -> dict[str, Value] | None:
         return self._solve(0, {})
