@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.accounts import Ownership, account_of
+from iam_preflight.graph.mfa import requires_mfa
 from iam_preflight.graph.trust import (
     grants,
     requires_external_id,
-    requires_mfa,
     requires_organization,
 )
 from iam_preflight.rules import Rule

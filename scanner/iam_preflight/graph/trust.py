@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.accounts import AccountBook, Ownership
     from iam_preflight.graph.model import Policy
-    from iam_preflight.policy.document import Condition, Document, PrincipalPattern, Statement
+    from iam_preflight.policy.document import Condition, PrincipalPattern, Statement
 
 ASSUME_ACTIONS = (
     "sts:AssumeRole",
@@ -121,47 +121,3 @@ def _is_anything(value: str) -> bool:
         return True
     fields = value.split(":")
     return value.startswith("arn:") and len(fields) > 4 and fields[4].strip("*?") == ""
-
-
-def requires_mfa(statement: Statement) -> bool:
-    """Whether an Allow holds only for callers who proved a second factor.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
-    """
-    for condition in statement.conditions:
-        operator = condition.operator
-        if operator.is_if_exists or operator.quantifier == "forallvalues":
-            continue
-        values = [value.text.lower() for value in condition.values]
-        match condition.key_name, operator.base:
-            case "aws:multifactorauthpresent", "bool" if values == ["true"]:
-                return True
-            case "aws:multifactorauthage", "numericlessthan" | "numericlessthanequals":
-                return True
-            case _:
-                continue
-    return False
-
-
-def denies_without_mfa(document: Document, action: str = "sts:AssumeRole") -> bool:
-    """Whether a Deny stops the action for everybody without a second factor.
-
-    Only `BoolIfExists … false` does: with plain `Bool` a caller without the key slips through.
-    """
-    for statement in document.statements:
-        if statement.is_allow:
-            continue
-        covered = any_of(action_matches(pattern, action) for pattern in statement.actions)
-        if covered is not (Truth.NO if statement.is_not_action else Truth.YES):
-            continue
-        if len(statement.conditions) != 1:
-            continue
-        condition = statement.conditions[0]
-        if (
-            condition.key_name == "aws:multifactorauthpresent"
-            and condition.operator.base == "bool"
-            and condition.operator.is_if_exists
-            and [value.text.lower() for value in condition.values] == ["false"]
-        ):
-            return True
-    return False

@@ -1,0 +1,92 @@
+"""Whether policies insist on a second factor, or only look as if they did.
+
+A request without a second factor comes in two forms: signed with long-lived access keys it
+carries neither of AWS's two keys, from a session it says `aws:MultiFactorAuthPresent: false` and
+has no age. A policy asks for a second factor only when it stops both.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_mfa_configure-api-require.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from iam_preflight.policy.conditions import ConditionMatcher
+from iam_preflight.policy.context import Context, Presence
+from iam_preflight.policy.match import action_matches
+from iam_preflight.policy.truth import Truth, all_of, any_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iam_preflight.policy.document import Condition, Document, Statement
+
+PRESENT = "aws:multifactorauthpresent"
+AGE = "aws:multifactorauthage"
+KEYS = frozenset({PRESENT, AGE})
+
+
+class SignIn(Enum):
+    """How a request without a second factor is made."""
+
+    ACCESS_KEY = "long-lived access keys"
+    SESSION = "a session without MFA"
+
+    @property
+    def context(self) -> Context:
+        return _CONTEXTS[self]
+
+
+_CONTEXTS = {
+    SignIn.ACCESS_KEY: Context({PRESENT: Presence.ABSENT, AGE: Presence.ABSENT}),
+    SignIn.SESSION: Context({PRESENT: "false", AGE: Presence.ABSENT}),
+}
+
+
+def mfa_conditions(statement: Statement) -> tuple[Condition, ...]:
+    """The conditions of a statement that are about the second factor."""
+    return tuple(c for c in statement.conditions if c.key_name in KEYS)
+
+
+def passes(conditions: Iterable[Condition], sign_in: SignIn) -> Truth:
+    """Whether a request without a second factor meets conditions about it."""
+    return all_of(ConditionMatcher(c, False).holds(sign_in.context)[0] for c in conditions)
+
+
+def asks_for_mfa(statement: Statement) -> Truth:
+    """Whether an Allow holds only for callers who proved a second factor."""
+    conditions = mfa_conditions(statement)
+    return any_of(passes(conditions, sign_in) for sign_in in SignIn).negated()
+
+
+def requires_mfa(statement: Statement) -> bool:
+    """Whether an Allow surely holds only for callers who proved a second factor."""
+    return asks_for_mfa(statement) is Truth.YES
+
+
+def stops(statement: Statement, sign_in: SignIn) -> Truth:
+    """Whether a Deny applies to everybody who comes without a second factor that way.
+
+    Maybe where it has further conditions, which some of them may escape.
+    """
+    if statement.is_allow:
+        return Truth.NO
+    conditions = mfa_conditions(statement)
+    if not conditions:
+        return Truth.NO
+    met = passes(conditions, sign_in)
+    is_whole = len(conditions) == len(statement.conditions) and not statement.assumptions
+    return met if is_whole and statement.is_effect_known else min(met, Truth.MAYBE)
+
+
+def denies_without_mfa(document: Document, action: str = "sts:AssumeRole") -> Truth:
+    """Whether the Deny statements of a document stop an action without a second factor."""
+    denials = [s for s in document.statements if _is_about(s, action) is Truth.YES]
+    return all_of(any_of(stops(s, sign_in) for s in denials) for sign_in in SignIn)
+
+
+def _is_about(statement: Statement, action: str) -> Truth:
+    covered = any_of(action_matches(pattern, action) for pattern in statement.actions)
+    return covered.negated() if statement.is_not_action else covered
