@@ -2,41 +2,9 @@
 
 from __future__ import annotations
 
-from iam_preflight.cloudformation.load import TemplateOptions, load_templates
-from iam_preflight.discovery import Workspace
+from template_files import load
+
 from iam_preflight.values import Choice, Reference, arms_of, show
-
-
-class Files:
-    """A tree of files in memory."""
-
-    def __init__(self, **files: str) -> None:
-        self.contents = {name.replace("__", "/"): text.encode() for name, text in files.items()}
-
-    def files(self, below):
-        return iter(sorted(self.contents))
-
-    def read(self, path):
-        try:
-            return self.contents[path]
-        except KeyError:
-            raise FileNotFoundError(path) from None
-
-    def is_file(self, path):
-        return path in self.contents
-
-    def is_directory(self, path):
-        return any(name.startswith(f"{path}/") for name in self.contents)
-
-    def names(self, directory):
-        return sorted(self.contents)
-
-
-def load(text, *parameters, wanted=lambda _: True):
-    workspace = Workspace(Files(**{"template.yaml": text}))
-    options = TemplateOptions(tuple(parameters))
-    resources = list(load_templates(workspace, ["template.yaml"], options, wanted))
-    return resources, workspace.problems
 
 
 def test_a_role_speaks_terraforms_names():

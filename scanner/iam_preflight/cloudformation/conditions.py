@@ -127,6 +127,8 @@ class _Search:
             if isinstance(atom, Same)
             for name in (atom.left, atom.right)
         }
+        for name in paired:
+            constants |= dict.fromkeys(allowed.get(name, ()))
         for name, values in self.domains.items():
             if name in allowed:
                 self.domains[name] = list(allowed[name])

@@ -483,7 +483,8 @@ def _find_in_map(argument: Value, span: Span, scope: Scope) -> Value:
         found = scope.frame.mapping(text) if text is not None else None
         if found is None:
             return default or Unknown(Reason.MISSING, f"map {show(name)}"[:MAX_LABEL], span)
-        return _entry(_entry(found, first, default, span, scope), second, default, span, scope)
+        entry = _entry(found, first, default, span, scope)
+        return _only_one(_entry(entry, second, default, span, scope))
 
     return lift(names, find, span, scope)
 
@@ -516,19 +517,17 @@ def _entry(value: Value, key: Value, default: Value | None, span: Span, scope: S
         arms.append(((Assumption(subject, "another"),), default))
     if not arms or len(arms) > MAX_ARMS:
         return Unknown(Reason.FUNCTION, f"map by {subject}"[:MAX_LABEL], span)
-    first = arms[0][1]
-    if not isinstance(first, Mapping) and all(_same(first, arm) for _, arm in arms):
-        return first
     return choice(arms, span)
 
 
-def _same(left: Value, right: Value) -> bool:
-    return (
-        isinstance(left, Known)
-        and isinstance(right, Known)
-        and type(left.value) is type(right.value)
-        and left.value == right.value
-    )
+def _only_one(value: Value) -> Value:
+    """A choice between equal things is no choice."""
+    arms = [arm for _, arm in arms_of(value)]
+    first = arms[0]
+    if len(arms) > 1 and isinstance(first, Known):
+        if all(isinstance(arm, Known) and arm.value == first.value for arm in arms):
+            return first
+    return value
 
 
 def _map_value(value: Value, scope: Scope) -> Value:

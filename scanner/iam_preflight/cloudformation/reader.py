@@ -244,6 +244,9 @@ class _Composer:
 
     def _marked(self, error: yaml.MarkedYAMLError) -> TemplateError:
         mark: Any = error.problem_mark or error.context_mark
+        if error.context_mark is not None and mark.index >= len(self.text):
+            # what is not closed is better shown where it was opened than at the end of the file
+            mark = error.context_mark
         index = min(mark.index, len(self.text)) if mark is not None else 0
         text = error.problem or error.context or "the text is broken"
         context = f" {error.context}" if error.context and error.problem else ""

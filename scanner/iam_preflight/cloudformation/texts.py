@@ -34,21 +34,21 @@ if TYPE_CHECKING:
     Parts = tuple[Fragment | Unknown, ...]
     CanHold = Callable[[Assumptions], bool]
 
-MAX_TEXT = 1_000_000
-"""Longest text that is put together, in characters: as long as a template may be."""
-MAX_PARTS = 20_000
+MAX_TEXT = 200_000
+"""Longest text that is put together, in characters; the longest policy has 20,480."""
+MAX_PARTS = 2_000
 
 
 def placed(value: Value, span: Span) -> Value:
     """A value as it is used somewhere else: its place is where it is used.
 
-    Text that was written in several pieces (JSON, mostly) keeps the places of its pieces.
+    JSON that was written in several pieces keeps the places of its pieces.
     """
     match value:
         case Absent():
             return Absent(None, span)
         case Known(fragments=fragments):
-            if len(fragments) < 2:
+            if len(fragments) < 2 or not _is_structured(fragments):
                 fragments = ()
             return replace(value, span=span, fragments=fragments)
         case Unknown():
