@@ -86,7 +86,11 @@ def xml(text: str) -> str:
 
 def uri(path: str) -> str:
     """A path from the root as a relative URI that cannot be taken for one with a scheme."""
-    return quote(path.encode("utf-8", "surrogateescape"), safe="/~")
+    try:
+        data = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        data = path.encode("utf-8", "replace")
+    return quote(data, safe="/~")
 
 
 def command(text: str) -> str:

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, TextIO
 
 from iam_preflight.reporters import html_findings
-from iam_preflight.reporters.escape import html, json_text
+from iam_preflight.reporters.escape import html, json_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -141,11 +141,24 @@ def graph_section(graph: Mapping[str, Any], findings: Sequence[Finding]) -> Iter
     )
     yield "</div></div>"
     yield '<div class="side" id="graph-side" aria-live="polite"></div></div>'
-    data = {**graph, "found": _found(graph, findings)}
+    data = _harmless({**graph, "found": _found(graph, findings)})
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for char in "<>&\u2028\u2029":
         text = text.replace(char, f"\\u{ord(char):04x}")
     yield f'<script type="application/json" id="graph-data">{text}</script></section>'
+
+
+def _harmless(data: Any) -> Any:
+    """The data with every text as `visible` has it."""
+    match data:
+        case str():
+            return visible(data)
+        case dict():
+            return {visible(str(key)): _harmless(value) for key, value in data.items()}
+        case list() | tuple():
+            return [_harmless(item) for item in data]
+        case _:
+            return data
 
 
 def _found(
