@@ -107,6 +107,16 @@ def scan(
     return scan_inventory(workspace, inventory, registry, options, str(top))
 
 
+def read_graph(
+    paths: Sequence[Path], registry: Registry, options: ScanOptions, top: Path
+) -> tuple[Graph, list[Problem]]:
+    """The graph of files and folders on disk, without judging it, and what was not read."""
+    workspace = Workspace(FolderTree(top))
+    inventory = take_inventory(workspace, top, paths, options.leaves_out)
+    graph = load_graph(workspace, inventory, registry, options)
+    return graph, _distinct(workspace.problems)
+
+
 def scan_inventory(
     workspace: Workspace,
     inventory: Inventory,
@@ -183,7 +193,7 @@ def load_graph(
         return resource_type in wanted or types.is_relevant(resource_type)
 
     resources = _counted(_resources(workspace, inventory, options, is_wanted), options.progress)
-    return build_graph(resources, options.settings)
+    return build_graph(resources, options.settings, options.today)
 
 
 def _counted(resources: Iterator[Resource], progress: Callable[[str], None]) -> Iterator[Resource]:

@@ -22,6 +22,7 @@ from iam_preflight.knowledge.escalation import (
     Gain,
     Method,
     MethodKind,
+    Permission,
     Target,
     escalation_methods,
 )
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iam_preflight.graph.model import Graph, Principal, Workload
-    from iam_preflight.knowledge.escalation import Permission
     from iam_preflight.policy.context import Context
     from iam_preflight.policy.evaluate import Decision, Reason
     from iam_preflight.source import Span
@@ -355,6 +355,29 @@ class Escalations:
             uses = self._broad_uses(actor, method)
             if uses is not None:
                 yield self._escalation(actor, method, uses, _Binding())
+
+    def all_of(self, actor: Principal) -> Iterator[Escalation]:
+        """Every way in which an actor gains something, of every kind."""
+        yield from self.of_self(actor)
+        yield from self.of_principals(actor)
+        yield from self.of_passing(actor)
+        yield from self.of_workloads(actor)
+        yield from self.of_guards(actor)
+        yield from self.of_kind(actor, MethodKind.FEDERATION)
+        yield from self.of_kind(actor, MethodKind.ORGANIZATION)
+
+    def passable_by(self, actor: Principal) -> Iterator[tuple[Principal, Use]]:
+        """The roles that an actor may pass to some service."""
+        if actor.kind is PrincipalKind.GROUP:
+            return
+        if "iam:PassRole" not in self.graph.effective(actor).possible:
+            return
+        permission = Permission("iam:PassRole", Target.PASSED_ROLE)
+        for role in self.graph.roles:
+            if self.is_in_reach(actor, role):
+                use = self._use(actor, permission, role.arn, _Binding(role))
+                if use is not None:
+                    yield role, use
 
     def into(self, target: Principal, actors: Iterable[Principal]) -> Iterator[Escalation]:
         """For each actor that has one, the surest way to become the target."""

@@ -10,16 +10,19 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from iam_preflight.findings import Confidence, Place
+from iam_preflight.graph.accounts import Ownership
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.graph.tags import tags_of
+from iam_preflight.graph.trust import grants
 from iam_preflight.policy.document import DocumentUse, Resolution
 from iam_preflight.values import plain, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.findings import Place
     from iam_preflight.graph.model import Graph, Policy, Principal
+    from iam_preflight.graph.trust import Grant
     from iam_preflight.policy.document import Document
     from iam_preflight.resources import Resource
     from iam_preflight.source import Span
@@ -99,7 +102,15 @@ def _nodes(graph: Graph, ids: NodeIds) -> Iterator[dict[str, Any]]:
     for node_id, node in nodes.items():
         yield _node(node_id, node)
     for policy in graph.managed:
-        yield _managed_node(policy)
+        yield _bare_node(managed_id(policy), "policy", "AWS managed policy", policy.name)
+    outside: dict[str, Grant] = {}
+    for principal in graph.principals:
+        for grant in grants(principal.trust, graph.accounts):
+            if not grant.is_aws or grant.ownership is Ownership.EXTERNAL:
+                outside.setdefault(outside_id(grant), grant)
+    for node_id, grant in outside.items():
+        kind = "service" if grant.is_service else "provider" if grant.is_federated else "external"
+        yield _bare_node(node_id, kind, grant.principal.kind, grant.principal.pattern.text)
 
 
 def _node(node_id: str, node: _Node) -> dict[str, Any]:
@@ -124,13 +135,13 @@ def _node(node_id: str, node: _Node) -> dict[str, Any]:
     }
 
 
-def _managed_node(policy: Policy) -> dict[str, Any]:
-    """An AWS-managed policy: it has no place in the code."""
+def _bare_node(node_id: str, kind: str, node_type: str, name: str) -> dict[str, Any]:
+    """Something that the code names and does not hold: it has no place."""
     return {
-        "id": managed_id(policy),
-        "kind": "policy",
-        "type": "AWS managed policy",
-        "name": policy.name,
+        "id": node_id,
+        "kind": kind,
+        "type": node_type,
+        "name": name,
         "file": None,
         "line": None,
         "environment": None,
@@ -178,45 +189,81 @@ def _edges(graph: Graph, ids: NodeIds) -> Iterator[dict[str, Any]]:
     for policy in (*graph.policies, *graph.managed):
         if policy.use is DocumentUse.TRUST:
             continue
-        target = (
-            managed_id(policy) if policy.origin is Origin.AWS_MANAGED else ids.of(policy.resource)
-        )
+        target = _policy_id(policy, ids)
         for attachment in policy.attachments:
             source = ids.of(attachment.principal.resource)
             if source != target:
-                yield _edge(source, target, "holds", attachment.place, "attached here")
+                yield _edge(source, target, "holds", [Place(attachment.place, "attached here")])
     for principal in graph.principals:
         source = ids.of(principal.resource)
         boundary = principal.boundary
         if boundary is not None and boundary.policy is not None:
-            policy = boundary.policy
-            target = (
-                managed_id(policy)
-                if policy.origin is Origin.AWS_MANAGED
-                else ids.of(policy.resource)
-            )
-            yield _edge(source, target, "bounded by", boundary.place, "permissions boundary")
+            target = _policy_id(boundary.policy, ids)
+            place = Place(boundary.place, "permissions boundary")
+            yield _edge(source, target, "bounded by", [place])
         if principal.kind is PrincipalKind.USER:
             for membership in principal.memberships:
                 group = ids.of(membership.group.resource)
-                yield _edge(source, group, "member of", membership.place, "in the group")
+                place = Place(membership.place, "in the group")
+                yield _edge(source, group, "member of", [place])
+        for grant in grants(principal.trust, graph.accounts):
+            if not grant.is_aws or grant.ownership is Ownership.EXTERNAL:
+                place = Place(grant.principal.span, "trusts")
+                yield _edge(outside_id(grant), source, "can assume", [place])
     for workload in graph.workloads:
         source, target = ids.of(workload.resource), ids.of(workload.role.resource)
-        yield _edge(source, target, "runs as", workload.place, workload.attribute)
+        yield _edge(source, target, "runs as", [Place(workload.place, workload.attribute)])
+    yield from _escalations(graph, ids)
 
 
-def _edge(source: str, target: str, kind: str, place: Span, text: str) -> dict[str, Any]:
+def _escalations(graph: Graph, ids: NodeIds) -> Iterator[dict[str, Any]]:
+    """Who can assume, pass and take over whom; what hangs on an unknown is left out."""
+    for actor in graph.principals:
+        source = ids.of(actor.resource)
+        for escalation in graph.escalations.all_of(actor):
+            if escalation.confidence is Confidence.LOW:
+                continue
+            target = source
+            if escalation.target is not None:
+                target = ids.of(escalation.target.resource)
+            kind = escalation.method.kind.value
+            if escalation.is_plain_assume:
+                kind = "can assume"
+            places = list(escalation.places) or [Place(actor.resource.header, "the principal")]
+            if escalation.needs_mfa:
+                places = [*places, Place(places[0].span, "needs MFA")]
+            yield _edge(source, target, kind, places, escalation.method.id)
+        for role, use in graph.escalations.passable_by(actor):
+            place = use.place(actor)
+            if place is not None:
+                yield _edge(source, ids.of(role.resource), "can pass", [place])
+
+
+def _edge(
+    source: str, target: str, kind: str, why: list[Place], method: str | None = None
+) -> dict[str, Any]:
     return {
         "from": source,
         "to": target,
         "kind": kind,
-        "method": None,
-        "why": [{"file": place.path, "line": place.line, "text": text}],
+        "method": method,
+        "why": [
+            {"file": place.span.path, "line": place.span.line, "text": place.label} for place in why
+        ],
     }
 
 
-def why(places: Iterator[Place]) -> list[dict[str, Any]]:
-    """The reasons of an edge, as the export writes them."""
-    return [
-        {"file": place.span.path, "line": place.span.line, "text": place.label} for place in places
-    ]
+def _policy_id(policy: Policy, ids: NodeIds) -> str:
+    if policy.origin is Origin.AWS_MANAGED:
+        return managed_id(policy)
+    return ids.of(policy.resource)
+
+
+def outside_id(grant: Grant) -> str:
+    """The id of somebody whom a trust policy names and who is not in the code."""
+    text = grant.principal.pattern.text
+    if grant.is_service:
+        return f"service/{text}"
+    if grant.is_federated:
+        return f"provider/{text}"
+    return "anyone" if text == "*" else f"external/{text}"

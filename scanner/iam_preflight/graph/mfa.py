@@ -13,6 +13,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from iam_preflight.graph.accounts import Ownership
+from iam_preflight.graph.trust import positive_values
 from iam_preflight.policy.conditions import ConditionMatcher
 from iam_preflight.policy.context import Context, Presence
 from iam_preflight.policy.match import action_matches
@@ -21,6 +23,7 @@ from iam_preflight.policy.truth import Truth, all_of, any_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from iam_preflight.graph.trust import Grant
     from iam_preflight.policy.document import Condition, Document, Statement
 
 PRESENT = "aws:multifactorauthpresent"
@@ -90,3 +93,26 @@ def denies_without_mfa(document: Document, action: str = "sts:AssumeRole") -> Tr
 def _is_about(statement: Statement, action: str) -> Truth:
     covered = any_of(action_matches(pattern, action) for pattern in statement.actions)
     return covered.negated() if statement.is_not_action else covered
+
+
+def admits_people(grant: Grant) -> Truth:
+    """Whether a trust policy's grant lets in somebody who could prove a second factor.
+
+    Roles and services cannot: their first hop has to ask. Whole accounts can hold users.
+    """
+    if not grant.is_aws:
+        return Truth.NO
+    named = [value for _, value in positive_values(grant.statement, "aws:principalarn")]
+    if named and all(_is_role(value) for value in named):
+        return Truth.NO
+    pattern = grant.principal.pattern
+    if _is_role(pattern.text):
+        return Truth.NO
+    if pattern.reference is not None and "aws_iam_role." in pattern.reference.address:
+        return Truth.NO
+    return Truth.MAYBE if grant.ownership is Ownership.UNKNOWN else Truth.YES
+
+
+def _is_role(arn: str) -> bool:
+    kind = arn.rpartition(":")[2].partition("/")[0]
+    return kind in ("role", "assumed-role")

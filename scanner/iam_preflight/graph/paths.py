@@ -55,16 +55,11 @@ class Paths:
 
     def to_admin(self, principal: Principal) -> Path | None:
         """The shortest path of a principal that is no administrator itself."""
-        hops = self._found()
-        chain: list[Escalation] = []
-        current = principal
-        while len(chain) < MAX_HOPS:
-            hop = hops.get(id(current))
-            if hop is None or hop.target is None:
-                break
-            chain.append(hop)
-            current = hop.target
-        return Path(tuple(chain)) if chain else None
+        return _chain(self._found(), principal)
+
+    def to(self, principal: Principal, ends: list[Principal]) -> Path | None:
+        """The shortest path of a principal to one of the given ones, whatever they may do."""
+        return _chain(dict(self._search(ends)), principal)
 
     def _found(self) -> dict[int, Escalation]:
         if self._hops is None:
@@ -100,3 +95,16 @@ class Paths:
         for hop in self.graph.escalations.into(target, actors):
             if hop.confidence is not Confidence.LOW:
                 yield hop
+
+
+def _chain(hops: dict[int, Escalation], principal: Principal) -> Path | None:
+    """The hops that begin with a principal, followed to their end."""
+    chain: list[Escalation] = []
+    current = principal
+    while len(chain) < MAX_HOPS:
+        hop = hops.get(id(current))
+        if hop is None or hop.target is None:
+            break
+        chain.append(hop)
+        current = hop.target
+    return Path(tuple(chain)) if chain else None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from iam_preflight.knowledge.catalog import AccessLevel
 from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph, Principal
+
+_CHANGES = frozenset({AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT})
 
 
 class Standing(IntEnum):
@@ -45,3 +48,10 @@ def standing_of(principal: Principal, graph: Graph) -> Standing:
     if escalations.is_powerful(principal):
         return Standing.ESCALATING
     return Standing.SENSITIVE if escalations.power(principal) else Standing.ORDINARY
+
+
+def changes_sensitive(principal: Principal, graph: Graph) -> bool:
+    """Whether what it may do on every resource goes beyond reading."""
+    catalog = graph.effective(principal).catalog
+    actions = (catalog.action(name) for name in graph.escalations.power(principal))
+    return any(action is not None and action.level in _CHANGES for action in actions)

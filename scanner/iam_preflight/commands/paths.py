@@ -1,0 +1,94 @@
+"""`iam-preflight paths`: how a principal can become another, or an administrator."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from iam_preflight.commands.shared.command import ManualCommand
+from iam_preflight.commands.shared.inputs import input_options
+from iam_preflight.commands.shared.reading import find_principals, read, tell_problems
+from iam_preflight.reporters.escape import visible
+
+if TYPE_CHECKING:
+    from iam_preflight.commands.shared.inputs import Inputs
+    from iam_preflight.graph.paths import Path as Chain
+
+
+@click.command(
+    "paths",
+    cls=ManualCommand,
+    short_help="Show how a principal can become another, or an administrator.",
+    examples=(
+        ("iam-preflight paths ci-deploy", "To any administrator:"),
+        ("iam-preflight paths ci-deploy prod-data --in infra", "To one role:"),
+    ),
+)
+@click.argument("start", metavar="FROM")
+@click.argument("end", metavar="[TO]", required=False)
+@click.option(
+    "--in", "paths", multiple=True, type=click.Path(path_type=Path), help="Where the code is."
+)
+@input_options
+@click.option("--format", "-f", "format_name", type=click.Choice(("text", "json")), default="text")
+def command(
+    start: str, end: str | None, paths: tuple[Path, ...], inputs: Inputs, format_name: str
+) -> None:
+    """Show a shortest chain from FROM to TO, or to an administrator.
+
+    Names, addresses and ARNs will do. Exit code 0 either way.
+    """
+    from iam_preflight.errors import UsageError
+
+    graph, problems = read(inputs.prepare(paths))
+    starts, ends = find_principals(graph, start), find_principals(graph, end) if end else []
+    for name, found in ((start, starts), (end, ends)):
+        if name and not found:
+            raise UsageError(f"there is no principal {name!r} in the code")
+    chains: list[Chain] = []
+    for principal in starts:
+        chain = graph.paths.to(principal, ends) if ends else graph.paths.to_admin(principal)
+        if chain is not None:
+            chains.append(chain)
+    if format_name == "json":
+        click.echo(json.dumps([_data(chain) for chain in chains], indent=2, ensure_ascii=False))
+    else:
+        for chain in chains:
+            _tell(chain)
+        if not chains:
+            goal = end or "an administrator"
+            click.echo(visible(f"there is no path from {start} to {goal}"))
+    sys.exit(tell_problems(problems))
+
+
+def _data(chain: Chain) -> dict[str, Any]:
+    return {
+        "from": chain.start.address,
+        "to": chain.end.address,
+        "confidence": str(chain.confidence),
+        "needs_mfa": chain.needs_mfa,
+        "hops": [
+            {
+                "from": hop.actor.address,
+                "to": hop.target.address if hop.target is not None else None,
+                "method": hop.method.id,
+                "what": hop.describe(),
+                "why": [
+                    {"file": p.span.path, "line": p.span.line, "text": p.label} for p in hop.places
+                ],
+            }
+            for hop in chain.hops
+        ],
+    }
+
+
+def _tell(chain: Chain) -> None:
+    click.echo(visible(f"{chain.start.label} to {chain.end.label}, {len(chain.hops)} hops"))
+    for number, hop in enumerate(chain.hops, 1):
+        click.echo(visible(f"  {number}. {hop.actor.label} {hop.describe()}"))
+        for place in hop.places:
+            click.echo(visible(f"     {place.span}  {place.label}"))
