@@ -77,6 +77,7 @@ def as_data(report: Report, options: Options) -> dict[str, Any]:
                 "tool": {
                     "driver": {
                         "name": "IAM Preflight",
+                        "fullName": f"IAM Preflight {report.tool.version}",
                         "version": report.tool.version,
                         "semanticVersion": report.tool.version,
                         "rules": [_rule(rule) for rule in report.rules],
