@@ -44,6 +44,7 @@ from iam_preflight.values import (
     Unknown,
     Value,
     choice,
+    show,
     text_of,
 )
 
@@ -289,7 +290,12 @@ class Stack:
         if section is None:
             return found
         for name, key, raw, scope in expand(section, self.scope):
-            if name is None or not isinstance(raw, Mapping):
+            if name is None:
+                message = f"resources are not known: {show(raw).strip('«»')}"
+                problem = Problem(ProblemKind.UNRESOLVED_MODULE, message, key.path, key)
+                self.surroundings.note(problem)
+                continue
+            if not isinstance(raw, Mapping):
                 continue
             definition = self.define(name, key, raw, scope)
             if definition is not None:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from iam_preflight.cloudformation.reader import RawDocument
 
 _CLAIM = re.compile(rb"""^[ \t]*["']?AWSTemplateFormatVersion["']?[ \t]*:""", re.MULTILINE)
-_RESOURCES = re.compile(rb"""(?:^[ \t]*|["'{,])Resources["']?[ \t\r\n]*:""", re.MULTILINE)
+_RESOURCES = re.compile(
+    rb"""(?:^(?:\xef\xbb\xbf)?[ \t]*|["'{,])Resources["']?[ \t\r\n]*:""", re.MULTILINE
+)
 _TYPE = re.compile(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa)::[A-Za-z0-9]+::""")
 
 
