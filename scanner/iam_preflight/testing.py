@@ -162,7 +162,13 @@ class Harness:
         if held is None:
             own = case.path / FILE_NAME
             settings = load_settings(own) if own.is_file() else Settings()
-            held = scan([case.path], self.registry, ScanOptions(settings=settings))
+            options = ScanOptions(settings=settings)
+            if case.path.is_file():
+                # by itself: Terraform would take the other fixtures of the folder with it
+                files = {case.path.name: case.path.read_bytes()}
+                held = scan_files(files, self.registry, options)
+            else:
+                held = scan([case.path], self.registry, options)
             self._reports[case.path] = held
         return held
 
