@@ -66,6 +66,8 @@ class TypeNames:
     attributes: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Property path to attribute: `Code.S3Bucket` to `s3_bucket` (lifted to the resource),
     to `.s3_bucket` (renamed where it is), to `*` (its children are lifted)."""
+    lifted: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: _EMPTY)
+    """By property, its children that are attributes of the resource itself."""
     ref: str = "id"
     """The attribute that `Ref` returns."""
     returns: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
@@ -80,15 +82,6 @@ class TypeNames:
         if found is not None:
             return found
         return ".".join(snake_case(part) for part in attribute.split("."))
-
-    def lifted(self, path: str) -> dict[str, str]:
-        """Children of a property that are attributes of the resource itself."""
-        prefix = f"{path}."
-        return {
-            name[len(prefix) :]: target
-            for name, target in self.attributes.items()
-            if name.startswith(prefix) and not target.startswith(".")
-        }
 
 
 @functools.cache
@@ -106,10 +99,17 @@ def names_of(native: str) -> TypeNames:
     known = _facts()["types"].get(native)
     if known is None:
         return TypeNames(native, native)
+    attributes: dict[str, str] = known.get("attributes", {})
+    lifted: dict[str, dict[str, str]] = {}
+    for path, target in attributes.items():
+        name, dot, child = path.partition(".")
+        if dot and not target.startswith("."):
+            lifted.setdefault(name, {})[child] = target
     return TypeNames(
         native=native,
         type=known.get("type", native),
-        attributes=known.get("attributes", _EMPTY),
+        attributes=attributes,
+        lifted=lifted,
         ref=known.get("ref", "id"),
         returns=known.get("returns", _EMPTY),
         maps=frozenset(known.get("maps", ())),

@@ -238,20 +238,21 @@ def _attributes(node: Node) -> Mapping:
     identifying = _identifying(names.type)
 
     def add(attribute: str, key: Span, work: Callable[[], Value]) -> None:
-        if attribute and attribute not in pending:
+        if not attribute:
+            return
+        if attribute in identifying:
             # a thing has one name: where there are several, what they share and a hole
-            is_name = attribute in identifying
-            pending[attribute] = functools.partial(_one_text, work) if is_name else work
-            key_spans[attribute] = key
+            work = functools.partial(_one_text, work)
+        if attribute in pending:
+            work = functools.partial(_first_written, pending[attribute], work)
+        pending[attribute] = work
+        key_spans.setdefault(attribute, key)
 
     for name, raw in properties.raw.items():
         key = properties.keys[name]
         target = names.attributes.get(name, snake_case(name))
-        lifted = names.lifted(name)
-        if target == SPREAD and isinstance(raw, Mapping) and function_of(raw) is None:
-            for child in raw.entries:
-                lifted.setdefault(child, snake_case(child))
-        for child, attribute in lifted.items():
+        is_plain = isinstance(raw, Mapping) and function_of(raw) is None
+        for child, attribute in _lifted(name, raw if is_plain else None, target, names):
             add(attribute, key, functools.partial(_child, evaluated, name, child, names))
         if target != SPREAD:
             add(target, key, functools.partial(_renamed, evaluated, name, names))
@@ -264,6 +265,25 @@ def _attributes(node: Node) -> Mapping:
         add("construct_path", construct.span, functools.partial(_same, construct))
     reference = Reference(node.address, "")
     return Mapping(LazyEntries(pending), definition.span, key_spans, properties.rest, reference)
+
+
+def _lifted(
+    name: str, raw: Value | None, target: str, names: TypeNames
+) -> Iterator[tuple[str, str]]:
+    """Which entries of a property's object are attributes of the resource itself."""
+    known = names.lifted.get(name, {})
+    for child, attribute in known.items():
+        if not isinstance(raw, Mapping) or child.partition(".")[0] in raw.entries:
+            yield child, attribute
+    if target == SPREAD and isinstance(raw, Mapping):
+        for child in raw.entries:
+            if child not in known:
+                yield child, snake_case(child)
+
+
+def _first_written(first: Callable[[], Value], second: Callable[[], Value]) -> Value:
+    value = first()
+    return second() if is_null(value) else value
 
 
 def _one_text(work: Callable[[], Value]) -> Value:
