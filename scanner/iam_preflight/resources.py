@@ -47,6 +47,8 @@ class Deployment:
     workspace: str = ""
     hints: tuple[str, ...] = ()
     """Names that may tell the environment: var-files, stack name, parameter values."""
+    is_library: bool = False
+    """A module for others to call, which is only here by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class Files:
 def load_files(
     files: dict[str, str | bytes],
     *parameters: str,
-    is_wanted: Callable[[str], bool] = lambda _: True,
+    is_wanted: Callable[[str], bool] = lambda name: not name.startswith("terraform_"),
 ) -> tuple[list[Resource], list[Problem]]:
     workspace = Workspace(Files(files))
     options = TemplateOptions(tuple(parameters))

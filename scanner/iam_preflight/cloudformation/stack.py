@@ -30,6 +30,7 @@ from iam_preflight.cloudformation.parameters import (
 from iam_preflight.cloudformation.resources import Definition, Node
 from iam_preflight.cloudformation.sam import PREFIX, Serverless
 from iam_preflight.cloudformation.scope import Scope
+from iam_preflight.cloudformation.surroundings import outputs_of
 from iam_preflight.cloudformation.texts import placed
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Resource
@@ -373,6 +374,7 @@ class Stack:
             child = self.child(name) if is_nested(definition.native_type) else None
             if child is not None:
                 yield from child.resources(is_wanted)
+        yield from outputs_of(self, is_wanted)
 
     def _resource(self, node: Node, resource_type: str) -> Resource:
         definition = node.definition

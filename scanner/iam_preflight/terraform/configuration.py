@@ -43,6 +43,8 @@ class Module:
     calls: dict[str, tree.Block] = field(default_factory=dict)
     providers: dict[tuple[str, int], tree.Block] = field(default_factory=dict)
     """By local name and place in order: several differ by their `alias`."""
+    settings: dict[int, tree.Block] = field(default_factory=dict)
+    """The `terraform` blocks, by their place in order."""
     tfvars: list[str] = field(default_factory=list)
     """Paths of the variable files that Terraform reads by itself, in its order."""
     constants: dict[str, Value] = field(default_factory=dict)
@@ -280,6 +282,8 @@ def _places(
         yield block, (block.type, labels[0], labels[1]), module.resources  # type: ignore[misc]
     elif block.type == "provider" and labels:
         yield block, (labels[0], len(module.providers)), module.providers  # type: ignore[misc]
+    elif block.type == "terraform":
+        yield block, len(module.settings), module.settings  # type: ignore[misc]
     elif block.type in tables and labels:
         yield block, labels[0], tables[block.type]
 

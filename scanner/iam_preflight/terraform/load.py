@@ -11,6 +11,7 @@ from iam_preflight.terraform.inputs import Assignments, collect
 from iam_preflight.terraform.instances import ModuleInstance, Root
 from iam_preflight.terraform.roots import find_roots
 from iam_preflight.terraform.scope import Budget
+from iam_preflight.terraform.surroundings import is_library, surroundings_of
 from iam_preflight.terraform.syntax import parse_file
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def load_terraform(
     for directory in find_roots(configuration, files):
         for instance in load_root(configuration, directory, options).walk():
             yield from instance.resources(is_wanted)
+            yield from surroundings_of(instance, is_wanted)
 
 
 def load_root(
@@ -67,6 +69,7 @@ def load_root(
     )
     inputs, hints = collect(configuration, module, assignments)
     chosen = options.workspace or options.environment.get("TF_WORKSPACE", "")
-    deployment = Deployment(directory, Framework.TERRAFORM, chosen, hints)
+    is_for_others = is_library(module) and not inputs
+    deployment = Deployment(directory, Framework.TERRAFORM, chosen, hints, is_for_others)
     root = Root(configuration, deployment, Budget(), dict(options.module_map), set())
     return ModuleInstance(root, module, inputs=inputs)
