@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.accounts import AccountBook
     from iam_preflight.graph.effective import Permissions
     from iam_preflight.graph.escalation import Escalations
+    from iam_preflight.graph.exposure import Exposures
     from iam_preflight.graph.lookup import Lookup
     from iam_preflight.graph.paths import Paths
     from iam_preflight.graph.standing import Standing
@@ -226,6 +227,7 @@ class Graph:
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _permissions: Permissions | None = None
     _escalations: Escalations | None = None
+    _exposures: Exposures | None = None
     _paths: Paths | None = None
     _standings: dict[int, Standing] = field(default_factory=dict)
 
@@ -244,6 +246,15 @@ class Graph:
 
             self._escalations = Escalations(self)
         return self._escalations
+
+    @property
+    def exposures(self) -> Exposures:
+        """What the statements of identity policies leave open, and to whom."""
+        if self._exposures is None:
+            from iam_preflight.graph.exposure import Exposures
+
+            self._exposures = Exposures(self)
+        return self._exposures
 
     @property
     def paths(self) -> Paths:

@@ -243,11 +243,11 @@ class Effective:
         for document in documents:
             for statement in document.statements:
                 if statement.is_allow:
-                    if is_sure and not _is_unconditional(statement, everywhere=is_limit):
+                    if is_sure and not is_unconditional(statement, everywhere=is_limit):
                         continue
                     actions = statement_actions(statement, self.catalog, is_sure=is_sure)
                     found |= self.evaluator.reachable(statement, actions)
-                elif not is_sure and _is_unconditional(statement, everywhere=True):
+                elif not is_sure and is_unconditional(statement, everywhere=True):
                     denied |= statement_actions(statement, self.catalog, is_sure=True)
         return found - denied
 
@@ -307,7 +307,7 @@ def statement_actions(
     return ~found if statement.is_not_action else found
 
 
-def _is_unconditional(statement: Statement, *, everywhere: bool) -> bool:
+def is_unconditional(statement: Statement, *, everywhere: bool) -> bool:
     """Whether a statement applies to every request it names; with `everywhere`, to any resource."""
     if statement.conditions or statement.assumptions or not statement.is_effect_known:
         return False

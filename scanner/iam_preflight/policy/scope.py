@@ -6,6 +6,7 @@ actions whose resources it covers, a condition restricts the actions whose reque
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -57,24 +58,29 @@ def is_broad(pattern: Pattern, action: Action) -> Truth:
     A fixed partition, region or account does not make it narrow, a fixed path or prefix does.
     No for actions that take no resource: they can only be granted on `*`.
     """
-    wanted = tokenize(texts_of(pattern.parts), Wildcards.ARN)
-    truth = _is_broad(wanted, action)
-    if truth is Truth.NO and any(hole.reason in _OPEN_REASONS for hole in pattern.holes):
-        opened = tuple(ANY if isinstance(sign, Symbol) else sign for sign in wanted)
-        truth = min(_is_broad(opened, action), Truth.MAYBE)
+    if action.is_only_star:
+        return Truth.NO
+    templates = dict.fromkeys(use.type.arn for use in action.resources)
+    truth = max(leaves_name_open(pattern, template) for template in templates)
     return min(truth, Truth.MAYBE) if pattern.assumptions else truth
 
 
-def _is_broad(pattern: Tokens, action: Action) -> Truth:
-    if is_anything(pattern) and not action.is_only_star:
+def leaves_name_open(pattern: Pattern, template: str) -> Truth:
+    """Whether a resource pattern covers every name of one type, given the type's ARN template."""
+    wanted = _tokens(pattern)
+    if _leaves_name_open(wanted, template):
         return Truth.YES
+    if any(hole.reason in _OPEN_REASONS for hole in pattern.holes):
+        opened = tuple(ANY if isinstance(sign, Symbol) else sign for sign in wanted)
+        return Truth.MAYBE if _leaves_name_open(opened, template) else Truth.NO
+    return Truth.NO
+
+
+@functools.lru_cache(maxsize=65536)
+def _leaves_name_open(pattern: Tokens, template: str) -> bool:
+    if is_anything(pattern):
+        return True
     fields = _fields(pattern)
-    return Truth.of(any(_leaves_name_open(fields, use.type.arn) for use in action.resources))
-
-
-def _leaves_name_open(fields: list[Tokens], template: str) -> bool:
-    if not template:
-        return False
     parts = template.split(":", ARN_COLONS)
     if len(parts) <= ARN_COLONS or "${" not in parts[ARN_COLONS]:
         return False
