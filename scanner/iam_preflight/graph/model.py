@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from iam_preflight.policy.document import DocumentUse, Pattern, Resolution
+from iam_preflight.values import Reason
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -192,12 +193,17 @@ class Principal:
         return f"Principal({self.kind.value} {self.address})"
 
 
+SETTLED_BY_AWS = frozenset({Reason.ACCOUNT, Reason.REGION, Reason.PARTITION, Reason.COMPUTED})
+"""Holes that nobody can fill before deploy, and that say enough as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How many policies could be worked out, and why the others could not."""
 
     principals: int
     full: int
+    """Known but for what only AWS can fill in: account, region, names it makes up."""
     partly: int
     none: int
     reasons: tuple[tuple[str, int], ...]
@@ -316,9 +322,13 @@ class Graph:
         for policy in self.policies:
             if policy.is_source_only:
                 continue
-            counts[policy.document.resolution] += 1
-            if policy.document.resolution is not Resolution.FULL:
-                for hole in policy.document.holes:
+            open_holes = [h for h in policy.document.holes if h.reason not in SETTLED_BY_AWS]
+            resolution = policy.document.resolution
+            if resolution is Resolution.PARTLY and not open_holes:
+                resolution = Resolution.FULL
+            counts[resolution] += 1
+            if resolution is not Resolution.FULL:
+                for hole in open_holes:
                     reasons[hole.explanation] = reasons.get(hole.explanation, 0) + 1
         ordered: Sequence[tuple[str, int]] = sorted(
             reasons.items(), key=lambda item: (-item[1], item[0])
