@@ -25,7 +25,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from iam_preflight.source import Span
 
@@ -553,7 +553,7 @@ def is_conditional(value: Value) -> bool:
     return isinstance(value, Choice) and any(isinstance(arm, Absent) for _, arm in value.arms)
 
 
-def join_parts(parts: list[Fragment | Unknown], span: Span) -> Known | Text | Unknown:
+def join_parts(parts: Sequence[Fragment | Unknown], span: Span) -> Known | Text | Unknown:
     """Text from parts: known when no part is a hole, the hole itself when it is all there is."""
     kept = [part for part in parts if isinstance(part, Unknown) or part.text]
     sensitive = any(part.sensitive for part in parts)
@@ -574,5 +574,8 @@ def with_reference(value: Value, reference: Reference) -> Value:
     match value:
         case Known() | Text() | Unknown() | Mapping() | Json():
             return replace(value, reference=reference)
+        case Choice(arms=arms):
+            arms = tuple((given, with_reference(arm, reference)) for given, arm in arms)
+            return Choice(arms, value.span)
         case _:
             return value

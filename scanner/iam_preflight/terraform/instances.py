@@ -20,7 +20,7 @@ from iam_preflight.terraform.inputs import Inputs, type_of
 from iam_preflight.terraform.providers import own_providers, passed_providers, provider_of
 from iam_preflight.terraform.references import item_of
 from iam_preflight.terraform.repetition import Repetition, is_repeated, repetitions, together
-from iam_preflight.terraform.resources import BlockEntries, body_entries
+from iam_preflight.terraform.resources import BlockEntries, Places, body_entries
 from iam_preflight.terraform.scope import Budget, Scope, Step
 from iam_preflight.values import (
     Assumptions,
@@ -292,32 +292,24 @@ class ModuleInstance:
         self._resources[key] = []  # a block whose count asks for itself has no instances then
         base = self._name(f"{MODES[mode]}{resource_type}.{name}")
         provider = provider_of(block, resource_type, self.providers)
-        made = [
-            self._instance(mode == "data", resource_type, base, block, repetition, provider)
-            for repetition in repetitions(block, self.scope, base)
-        ]
+        places = Places.of(block)
+        made: list[ResourceInstance] = []
+        for repetition in repetitions(block, self.scope, base):
+            address = base + repetition.suffix
+            scope = self._scope_of(repetition)
+            entries = BlockEntries(
+                address,
+                resource_type,
+                body_entries(block.body, scope),
+                provider,
+                places,
+                scope,
+                is_data=mode == "data",
+            )
+            mapping = Mapping(entries, places.span, places.keys, None, Reference(address, ""))
+            made.append(ResourceInstance(address, block, repetition, mapping, provider))
         self._resources[key] = made
         return made
-
-    def _instance(
-        self,
-        is_data: bool,
-        resource_type: str,
-        base: str,
-        block: tree.Block,
-        repetition: Repetition,
-        provider: Provider,
-    ) -> ResourceInstance:
-        address = base + repetition.suffix
-        scope = self._scope_of(repetition)
-        entries = BlockEntries(
-            address, resource_type, body_entries(block.body, scope), provider, is_data=is_data
-        )
-        spans = {name: a.name_span for name, a in block.body.attributes.items()}
-        for nested in block.body.blocks:
-            spans.setdefault(nested.type, nested.header)
-        mapping = Mapping(entries, block.span, spans, None, Reference(address, ""))
-        return ResourceInstance(address, block, repetition, mapping, provider)
 
     def _scope_of(self, repetition: Repetition) -> Scope:
         if not repetition.names:

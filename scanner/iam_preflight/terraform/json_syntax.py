@@ -144,12 +144,22 @@ def _body(value: Mapping, block_type: str, complaints: Complaints) -> Body:
         if name == "dynamic":
             blocks.extend(_blocks(entry, "dynamic", (), 1, span, complaints))
             continue
-        if name == "content" and block_type == "dynamic":
-            blocks.extend(_blocks(entry, "content", (), 0, span, complaints))
+        if (name == "content" and block_type == "dynamic") or _holds_dynamic(entry):
+            blocks.extend(_blocks(entry, name, (), 0, span, complaints))
+            continue
         is_reference = name in REFERENCES.get(block_type, ())
         lower = functools.partial(_expression, entry, complaints, is_reference=is_reference)
         attributes[name] = Attribute(name, span, span, lower)
     return Body(attributes, tuple(blocks), value.span)
+
+
+def _holds_dynamic(value: Value) -> bool:
+    """Whether what could be an argument is nested blocks for certain: a `dynamic` is inside."""
+    return any(
+        isinstance(item, Mapping)
+        and ("dynamic" in item.entries or any(map(_holds_dynamic, item.entries.values())))
+        for item in _each(value)
+    )
 
 
 def _expression(value: Value, complaints: Complaints, *, is_reference: bool) -> Expression:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from iam_preflight.terraform import types
 from iam_preflight.terraform.configuration import nested_name
 from iam_preflight.terraform.evaluation import collection_pairs, evaluate
 from iam_preflight.terraform.labels import deeper, label_of
@@ -33,15 +36,40 @@ if TYPE_CHECKING:
     from iam_preflight.terraform.tree import Attribute, Block, Body
     from iam_preflight.values import Assumptions
 
+TAGS = types.Type(types.Kind.MAP, types.STRING)
 META_ARGUMENTS = frozenset(
     {"count", "for_each", "provider", "depends_on", "lifecycle", "provisioner", "connection"}
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a block stands, and where each of its arguments and nested blocks is named."""
+
+    span: Span
+    keys: dict[str, Span]
+
+    @staticmethod
+    def of(block: Block) -> Places:
+        keys = {name: attribute.name_span for name, attribute in block.body.attributes.items()}
+        for nested in block.body.blocks:
+            keys.setdefault(nested_name(nested), nested.header)
+        return Places(block.span, keys)
+
+
 class BlockEntries(LazyEntries):
     """The entries of a resource or data block, and the attributes that AWS will fill in."""
 
-    __slots__ = ("address", "is_data", "provider", "type")
+    __slots__ = (
+        "address",
+        "document",
+        "is_data",
+        "key_spans",
+        "provider",
+        "scope",
+        "span",
+        "type",
+    )
 
     def __init__(
         self,
@@ -49,25 +77,33 @@ class BlockEntries(LazyEntries):
         resource_type: str,
         pending: dict[str, Callable[[], Value]],
         provider: Provider,
+        places: Places,
+        scope: Scope,
         *,
         is_data: bool,
     ) -> None:
         super().__init__(pending)
         self.address = address
+        self.span = places.span
+        self.key_spans = places.keys
         self.type = resource_type
         self.provider = provider
+        self.scope = scope
         self.is_data = is_data
+        self.document: Value | None = None
+        """A data block's policy document once it is worked out, so that it is built once."""
 
     def attribute(self, name: str, span: Span) -> Value:
         """What a reference to the attribute gives; it remembers which attribute it was."""
-        from iam_preflight.terraform.computed import computed_attribute, data_attribute
+        from iam_preflight.terraform.computed import computed_attribute, is_filled_in
 
         if name in self:
             value = self[name]
             if not is_null(value):
                 return with_reference(value, Reference(self.address, name))
-        compute = data_attribute if self.is_data else computed_attribute
-        return compute(self.address, self.type, self, self.provider, name, span)
+            if not is_filled_in(self, name):
+                return value
+        return computed_attribute(self, name, span)
 
 
 def body_entries(body: Body, scope: Scope) -> dict[str, Callable[[], Value]]:
@@ -87,7 +123,12 @@ def body_entries(body: Body, scope: Scope) -> dict[str, Callable[[], Value]]:
 
 
 def _attribute_value(attribute: Attribute, scope: Scope) -> Value:
-    return evaluate(attribute.expression, scope)
+    value = evaluate(attribute.expression, scope)
+    if attribute.name == "tags":
+        # every provider's tags are text, and references to them see that
+        with contextlib.suppress(types.ConversionError):
+            return types.convert(value, TAGS)
+    return value
 
 
 def nested_blocks(blocks: list[Block], scope: Scope) -> Value:
@@ -96,7 +137,7 @@ def nested_blocks(blocks: list[Block], scope: Scope) -> Value:
     rest: Value | None = None
     for block in blocks:
         if block.type != "dynamic":
-            items.append(_block_object(block.body, block.span, scope))
+            items.append(_block_object(block, scope))
             continue
         more, further = _dynamic(block, scope)
         items.extend(more)
@@ -104,11 +145,9 @@ def nested_blocks(blocks: list[Block], scope: Scope) -> Value:
     return Listing(tuple(items), blocks[0].span, rest)
 
 
-def _block_object(body: Body, span: Span, scope: Scope) -> Mapping:
-    key_spans = {name: attribute.name_span for name, attribute in body.attributes.items()}
-    for block in body.blocks:
-        key_spans.setdefault(nested_name(block), block.header)
-    return Mapping(LazyEntries(body_entries(body, scope)), span, key_spans)
+def _block_object(block: Block, scope: Scope) -> Mapping:
+    places = Places.of(block)
+    return Mapping(LazyEntries(body_entries(block.body, scope)), places.span, places.keys)
 
 
 def _dynamic(block: Block, scope: Scope) -> tuple[list[Value], Value | None]:
@@ -152,4 +191,4 @@ def _iteration(
 ) -> Value:
     names: dict[str, Value] = {iterator: Mapping({"key": key, "value": value}, value.span)}
     both = combine(scope.given, given)
-    return _block_object(content.body, content.span, scope.with_names(names, both))
+    return _block_object(content, scope.with_names(names, both))

@@ -25,6 +25,7 @@ from iam_preflight.terraform.tree import Complaints
 from iam_preflight.values import (
     Fragment,
     Known,
+    Mapping,
     Reason,
     Text,
     Unknown,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iam_preflight.source import SourceFile, Span
+    from iam_preflight.terraform.scope import Scope
     from iam_preflight.terraform.tree import Template
 
 MAX_FILES = 5000
@@ -97,20 +99,30 @@ def _templatefile(call: Invocation, arguments: tuple[Value, ...]) -> Value:
 
 
 def _templatestring(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    from iam_preflight.jsontext import HOLE, flatten
-    from iam_preflight.terraform.syntax import parse_template
-
     value = arguments[0]
     if isinstance(value, Unknown | Text):
         raise NotKnown
-    variables = _variables(call, arguments[1])
+    if call.scope.is_closed:
+        raise WrongArguments  # Terraform has no templates within templates
     call.see(value)
-    parts = parts_of(value)
-    if parts is None:
-        raise WrongArguments
-    text, origin = flatten(parts, value.span)
-    if HOLE in text:
+    rendered = render_text(value, call.mapping(arguments[1]), call.scope, call.span)
+    if rendered is None:
         raise NotKnown
+    return rendered
+
+
+def render_text(template: Value, variables: Mapping, scope: Scope, span: Span) -> Value | None:
+    """A text as a template with variables of its own; None when the text is not known."""
+    from iam_preflight.jsontext import HOLE, flatten
+    from iam_preflight.terraform.evaluation import render
+    from iam_preflight.terraform.syntax import parse_template
+
+    parts = parts_of(template)
+    if parts is None:
+        return None
+    text, origin = flatten(parts, template.span)
+    if HOLE in text:
+        return None
     data = text.encode("utf-8", "surrogatepass")
 
     def place(start: int, end: int) -> Span:
@@ -118,9 +130,10 @@ def _templatestring(call: Invocation, arguments: tuple[Value, ...]) -> Value:
         last = first + len(data[start:end].decode("utf-8", "replace"))
         return origin.span(first, last)
 
-    complaints = Complaints(call.scope.frame.problems)
-    template = parse_template(data, value.span, place, complaints)
-    return _rendered(call, template, variables)
+    complaints = Complaints(scope.frame.problems)
+    parsed = parse_template(data, template.span, place, complaints)
+    names = {key: variables.entries[key] for key in variables.entries}
+    return render(parsed.parts, scope.closed(names), span)
 
 
 def _variables(call: Invocation, value: Value) -> dict[str, Value]:
