@@ -105,7 +105,6 @@ def _environment() -> dict[str, str]:
 @dataclass(frozen=True, slots=True)
 class _Blob:
     id: str
-    size: int
     is_link: bool
 
 
@@ -123,15 +122,13 @@ class GitTree:
     def _list(self, commit: str) -> None:
         prefix = "" if self._repository.prefix == "." else f"{self._repository.prefix}/"
         wanted = (prefix,) if prefix else ()
-        listed = self._repository.run(
-            "ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *wanted
-        )
+        listed = self._repository.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *wanted)
         for line in listed.decode("utf-8", "surrogateescape").split("\0"):
             facts, _, path = line.partition("\t")
             fields = facts.split()
-            if len(fields) != 4 or fields[1] != "blob" or not path.startswith(prefix):
+            if len(fields) != 3 or fields[1] != "blob" or not path.startswith(prefix):
                 continue
-            self._add(path[len(prefix) :], _Blob(fields[2], int(fields[3]), fields[0] == "120000"))
+            self._add(path[len(prefix) :], _Blob(fields[2], fields[0] == "120000"))
 
     def _add(self, path: str, blob: _Blob) -> None:
         self._blobs[path] = blob
@@ -182,8 +179,6 @@ class GitTree:
         blob = self._blobs.get(resolved) if resolved is not None else None
         if blob is None or blob.is_link:
             raise FileNotFoundError(2, "no such file in this revision", path)
-        if blob.size > MAX_FILE_BYTES:
-            raise OSError(f"larger than {MAX_FILE_BYTES // 2**20} MB")
         return self._content(blob)
 
     def is_file(self, path: str) -> bool:
@@ -240,7 +235,11 @@ class GitTree:
             header = stdout.readline().split()
             if len(header) != 3 or header[1] != b"blob":
                 raise OSError("the object is not in this clone")
-            data = stdout.read(int(header[2]))
+            size = int(header[2])
+            if size > MAX_FILE_BYTES:
+                _drain(stdout, size + 1)
+                raise OSError(f"larger than {MAX_FILE_BYTES // 2**20} MB")
+            data = stdout.read(size)
             stdout.read(1)
         except (BrokenPipeError, ValueError) as error:
             raise OSError(f"git stopped: {error}") from None
@@ -259,6 +258,11 @@ class GitTree:
         assert stdin is not None
         assert stdout is not None
         return stdin, stdout
+
+
+def _drain(stream: IO[bytes], size: int) -> None:
+    while size > 0:
+        size -= len(stream.read(min(size, 1 << 20))) or size
 
 
 def _join(folder: str, name: str) -> str:

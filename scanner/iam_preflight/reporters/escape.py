@@ -20,7 +20,10 @@ _UNSEEN = re.compile(
     "]"
 )
 _BREAKS = re.compile(r"[\t\n\r\u2028\u2029\x85]+")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:])")
+_MARKDOWN = re.compile(r"([\\`*{}\[\]<>~&|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//))")
+_REFERENCE = re.compile(r"([@#]|\b[Gg][Hh]-)(?=\w)")
+_JOINER = "\u2060"
+"""Shows nothing, and keeps `@name` and `#1` from being taken for a mention or an issue."""
 _XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
@@ -45,14 +48,14 @@ def lines(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text in Markdown as text: no markup, links, HTML, mentions or emoji codes."""
-    escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[1])};", visible(text))
-    # a bare address or commit id would become a link
-    return re.sub(r"(?i)\b(www)\.|(?<=\w)(@)", _unlinked, escaped)
+    """Text in Markdown as text: no markup, links, HTML, mentions or issue references.
 
-
-def _unlinked(match: re.Match[str]) -> str:
-    return f"{match[1]}&#46;" if match[1] else "&#64;"
+    It is for the middle of a line: what acts only at its start is left alone.
+    """
+    # forges look for references after entities are resolved, so an entity would not do
+    text = _REFERENCE.sub(rf"\1{_JOINER}", visible(text))
+    escaped = _MARKDOWN.sub(lambda match: f"&#{ord(match[1])};", text)
+    return re.sub(r"(?i)\b(www)\.", r"\1&#46;", escaped)
 
 
 def code(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +27,7 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 INPUT = "What to scan"
 JUDGEMENT = "How to judge it"
 BASE = "base"
+"""For `diff`: the version that is compared with."""
 
 
 class Date(click.ParamType):  # type: ignore[type-arg]
@@ -64,13 +65,19 @@ class Inputs:
     persona: str | None
     today: dt.date | None
 
+    def without_base(self) -> Inputs:
+        """The same without what refers to the base of a comparison, which is not known yet."""
+        return replace(
+            self,
+            settings_from=None if self.settings_from == BASE else self.settings_from,
+            suppressions_from=None if self.suppressions_from == BASE else self.suppressions_from,
+        )
+
     def prepare(self, paths: tuple[Path, ...]) -> Prepared:
         """The root, rules and settings of a run over the paths (default: the current folder).
 
         Raises `UsageError`.
         """
-        import msgspec
-
         from iam_preflight.discovery import find_root
         from iam_preflight.registry import load_rules
         from iam_preflight.scan import ScanOptions
@@ -85,9 +92,7 @@ class Inputs:
                 raise UsageError(f"{path} is outside of the root {top}")
         registry = load_rules(self.rules)
         finder = SettingsFinder(top, paths, self.config, registry)
-        settings, folder = finder.find(self._revision(self.settings_from, top))
-        if self.persona is not None:
-            settings = msgspec.structs.replace(settings, persona=self.persona)
+        settings, folder = self.found(finder, self._revision(self.settings_from, top))
         changes: dict[str, Any] = {} if self.today is None else {"today": self.today}
         options = ScanOptions(
             settings=settings,
@@ -107,6 +112,15 @@ class Inputs:
         )
         selected = registry.select(self.select or settings.select, self.ignore or settings.ignore)
         return Prepared(paths, top, selected, options, finder)
+
+    def found(self, finder: SettingsFinder, tree: Tree | None) -> tuple[Settings, str]:
+        """The settings on disk or in a version, as the command line changes them."""
+        import msgspec
+
+        settings, folder = finder.find(tree)
+        if self.persona is not None:
+            settings = msgspec.structs.replace(settings, persona=self.persona)
+        return settings, folder
 
     def _revision(self, name: str | None, top: Path) -> Tree | None:
         if name is None:
