@@ -63,7 +63,7 @@ class Clause:
     actions: tuple[ActionPattern, ...]
     resources: tuple[Tokens, ...]
     atoms: tuple[Atom, ...]
-    conditions: Hashable
+    conditions: frozenset[Hashable]
     principals: Hashable
     content: Hashable
     """Equal for clauses that say the same of an action both are about."""

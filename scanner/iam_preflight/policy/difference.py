@@ -28,6 +28,7 @@ from iam_preflight.policy.matchers import ResourceArn
 from iam_preflight.policy.pair import Asked, Pair, is_variable, variable_key
 from iam_preflight.policy.rewriting import as_assumptions, decided, environments, said_by
 from iam_preflight.policy.search import STAR, Find, Limits, Search
+from iam_preflight.policy.solver import solve
 from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
@@ -185,9 +186,9 @@ class _Comparison:
             if not any(self._search(pair, is_sound=True).finds()):
                 return NoNewAccess()
         except TooLarge:
-            return Undecided("the policies are too involved to compare")
+            return self._by_solver(pair, Undecided("the policies are too involved to compare"))
         except NotModelled as error:
-            return Undecided(str(error))
+            return self._by_solver(pair, Undecided(str(error)))
         return self._for_some_value(pair)
 
     def _search(self, pair: Pair, *, is_sound: bool) -> Search:
@@ -236,23 +237,37 @@ class _Comparison:
     # ---- values of holes and variables
 
     def _for_some_value(self, pair: Pair) -> Difference:
-        """Tries values: what is new for one of a variable's is new, for one of a hole's may be."""
+        """Tries values for holes and variables."""
         symbols = sorted(pair.symbols)
         trials = itertools.product(pair.candidates(), repeat=len(symbols)) if symbols else ()
         for chosen in itertools.islice(trials, MAX_TRIALS):
-            given: dict[str, str] = dict(zip(symbols, chosen, strict=True))
-            try:
-                witnesses, _ = self._witnesses(pair.with_values(given))
-            except (TooLarge, NotModelled):
-                continue
-            if not witnesses:
-                continue
-            if pair.holes:
-                what = (f'{name} is "{value}"' for name, value in given.items())
-                return Undecided(f"there is new access if {' and '.join(what)}")
-            keys = tuple((variable_key(name), (value,)) for name, value in given.items())
-            return NewAccess(tuple(replace(w, context=(*w.context, *keys)) for w in witnesses))
-        return _undecided(pair)
+            found = self._with_values(pair, dict(zip(symbols, chosen, strict=True)))
+            if found is not None:
+                return found
+        return self._by_solver(pair, _undecided(pair))
+
+    def _with_values(self, pair: Pair, given: dict[str, str]) -> Difference | None:
+        """What is new for one value of a variable is new; for one of a hole it only may be."""
+        try:
+            witnesses, _ = self._witnesses(pair.with_values(given))
+        except (TooLarge, NotModelled):
+            return None
+        if not witnesses:
+            return None
+        if pair.holes:
+            what = (f'{name} is "{value}"' for name, value in given.items())
+            return Undecided(f"there is new access if {' and '.join(what)}")
+        keys = tuple((variable_key(name), (value,)) for name, value in given.items())
+        return NewAccess(tuple(replace(w, context=(*w.context, *keys)) for w in witnesses))
+
+    def _by_solver(self, pair: Pair, doubt: Undecided) -> Difference:
+        """What z3 makes of it, where it is installed."""
+        solution = solve(pair)
+        if solution.is_new is False:
+            return NoNewAccess()
+        if solution.is_new and solution.symbols:
+            return self._with_values(pair, dict(solution.symbols)) or doubt
+        return doubt
 
 
 def _undecided(pair: Pair) -> Undecided:

@@ -195,13 +195,13 @@ def relation(left: Tokens, right: Tokens) -> Relation:
     """
     if left == right or is_anything(right):
         return Relation.INSIDE
-    for a_side, b_side in ((left, right), (reversed(left), reversed(right))):
-        for a, b in zip(a_side, b_side, strict=False):
-            if len(a) > 1 or len(b) > 1:
-                break
-            if a != b:
-                return Relation.DISJOINT
-    if any(a != b for a, b in zip(_fields(left), _fields(right), strict=False) if a and b):
+    if _ends_differ(left, right):
+        return Relation.DISJOINT
+    ours, our_rest = _fields(left)
+    theirs, their_rest = _fields(right)
+    if any(a != b for a, b in zip(ours, theirs, strict=False) if a and b):
+        return Relation.DISJOINT
+    if our_rest and their_rest and _ends_differ(our_rest, their_rest):
         return Relation.DISJOINT
     if is_concrete(left) and not has_symbols(right):
         matches = regex_of(right).match("".join(left))
@@ -221,25 +221,39 @@ def relation(left: Tokens, right: Tokens) -> Relation:
     return Relation.INSIDE if both else Relation.DISJOINT
 
 
+def _ends_differ(left: Tokens, right: Tokens) -> bool:
+    """Whether known characters at either end tell two patterns apart."""
+    for ours, theirs in ((left, right), (reversed(left), reversed(right))):
+        for a, b in zip(ours, theirs, strict=False):
+            if len(a) > 1 or len(b) > 1:
+                break
+            if a != b:
+                return True
+    return False
+
+
 @functools.lru_cache(maxsize=65536)
-def _fields(pattern: Tokens) -> tuple[str, ...]:
-    """The first segments of an ARN pattern, empty where not one text; two that differ tell all."""
+def _fields(pattern: Tokens) -> tuple[tuple[str, ...], Tokens]:
+    """The first segments of an ARN pattern, empty where not one text, and what follows them.
+
+    Where a wildcard may reach over a colon the segments end: what follows is not aligned.
+    """
     fields: list[str] = []
     field = ""
     is_text = True
-    for sign in pattern:
+    for at, sign in enumerate(pattern):
         if sign == ":":
             fields.append(field if is_text else "")
             field, is_text = "", True
             if len(fields) == ARN_COLONS:
-                break
+                return tuple(fields), pattern[at + 1 :]
         elif len(sign) == 1:
             field += sign
         elif sign in (ANY_INSIDE, ONE_INSIDE):
             is_text = False
         else:
-            break  # it may reach over a colon: what follows is not aligned
-    return tuple(fields)
+            break
+    return tuple(fields), ()
 
 
 @functools.lru_cache(maxsize=262144)

@@ -47,7 +47,9 @@ STAR: Tokens = ("*",)
 """What a request for an action without resources has for a resource."""
 
 _EVERYTHING = text_tokens("*", Wildcards.ARN)
-_ANY_ARN = text_tokens("arn:?*:?*:*:*:?*", Wildcards.ARN)
+ANY_ARN = text_tokens("arn:?*:?*:*:*:?*", Wildcards.ARN)
+"""What any resource looks like."""
+
 _ANY_NAME = (ONE_INSIDE, ANY_INSIDE)
 
 
@@ -236,8 +238,9 @@ class Search:
         for focus in action.clauses:
             if focus.side is not Side.NEW or not focus.is_allow or focus.layer:
                 continue
+            wider = {id(c) for c in action.clauses if c.side is Side.OLD and _is_within(focus, c)}
             for pattern in self._asked(focus):
-                if (pattern, id(focus)) in tried or self._is_covered(focus, pattern, action):
+                if (pattern, id(focus)) in tried or self._is_covered(focus, pattern, action, wider):
                     continue
                 tried.add((pattern, id(focus)))
                 for resource, clauses in self._on_resources(focus, pattern, action):
@@ -256,8 +259,13 @@ class Search:
         else:
             yield from focus.resources
 
-    def _is_covered(self, focus: Clause, pattern: Tokens | None, action: ActionClass) -> bool:
-        """Whether the old policies allow what a clause allows on a pattern, plainly."""
+    def _is_covered(
+        self, focus: Clause, pattern: Tokens | None, action: ActionClass, wider: set[int]
+    ) -> bool:
+        """Whether the old policies allow what a clause allows on a pattern, plainly.
+
+        `wider` are the old clauses that apply wherever it does.
+        """
         old = [clause for clause in action.clauses if clause.side is Side.OLD]
         if any(not clause.is_allow and not _is_apart(clause, pattern) for clause in old):
             return False
@@ -265,9 +273,7 @@ class Search:
             any(
                 clause.is_allow
                 and clause.layer == layer
-                and (not clause.atoms or clause.conditions == focus.conditions)
-                and clause.principals == focus.principals
-                and _covers(clause, pattern)
+                and (id(clause) in wider or _grants_all_of(clause, focus, pattern))
                 for clause in old
             )
             for layer in range(self.layers[Side.OLD])
@@ -329,7 +335,7 @@ class Search:
             return
         last = max((group for _, group in near), default=-1) + 1
         automaton = Automaton(
-            [*(tokens for (tokens, _), _ in near), pattern, _ANY_ARN],
+            [*(tokens for (tokens, _), _ in near), pattern, ANY_ARN],
             loose=[*(is_loose for (_, is_loose), _ in near), False, False],
             groups=[*(group for _, group in near), last, last + 1],
         )
@@ -365,7 +371,7 @@ class Search:
         self, clauses: list[Clause], focus: Clause, caller: Caller | None
     ) -> dict[str, Value] | None:
         """Values of the keys with which the new policies allow and the old ones do not."""
-        problem = _Contexts(self, clauses, focus, _pinned(caller))
+        problem = _Contexts(self, clauses, focus, pinned(caller))
         return problem.solve()
 
     def domain(self, key: str, uses: list[Use]) -> Domain:
@@ -378,13 +384,37 @@ class Search:
 
 def _without_common_denies(action: ActionClass) -> ActionClass:
     """Without old denials that the new policies have too: what they deny is not new access."""
-    new = {c.content for c in action.clauses if c.side is Side.NEW and not c.is_allow}
+    new = [c for c in action.clauses if c.side is Side.NEW and not c.is_allow]
     kept = tuple(
         clause
         for clause in action.clauses
-        if clause.is_allow or clause.side is Side.NEW or clause.content not in new
+        if clause.is_allow
+        or clause.side is Side.NEW
+        or not any(_is_within(clause, other) for other in new)
     )
     return ActionClass(kept, action.names, action.is_known)
+
+
+def _is_within(inner: Clause, outer: Clause) -> bool:
+    """Whether a clause plainly applies wherever another of the same action does."""
+    if inner.principals != outer.principals or not outer.conditions <= inner.conditions:
+        return False
+    ours, theirs = inner.statement, outer.statement
+    if ours.has_resource != theirs.has_resource:
+        return False
+    if ours.is_not_resource and theirs.is_not_resource:
+        return _all_inside(outer.resources, inner.resources)
+    if ours.is_not_resource or theirs.is_not_resource:
+        return False
+    return _all_inside(inner.resources, outer.resources)
+
+
+def _all_inside(inner: tuple[Tokens, ...], outer: tuple[Tokens, ...]) -> bool:
+    known = set(outer)
+    return all(
+        pattern in known or any(relation(pattern, other) is Relation.INSIDE for other in outer)
+        for pattern in inner
+    )
 
 
 class _NamePatterns:
@@ -417,6 +447,15 @@ def _is_apart(deny: Clause, pattern: Tokens | None) -> bool:
     return not any(may_meet(pattern, other) for other in deny.resources)
 
 
+def _grants_all_of(old: Clause, focus: Clause, pattern: Tokens | None) -> bool:
+    """Whether an old clause allows all that the focus allows on a pattern."""
+    return (
+        old.conditions <= focus.conditions
+        and old.principals == focus.principals
+        and _covers(old, pattern)
+    )
+
+
 def _covers(allow: Clause, pattern: Tokens | None) -> bool:
     """Whether an Allow is about every resource of a pattern."""
     if pattern is None or not allow.statement.has_resource:
@@ -426,7 +465,7 @@ def _covers(allow: Clause, pattern: Tokens | None) -> bool:
     return any(relation(pattern, other) is Relation.INSIDE for other in allow.resources)
 
 
-def _pinned(caller: Caller | None) -> dict[str, Value]:
+def pinned(caller: Caller | None) -> dict[str, Value]:
     """What the caller itself puts into the context."""
     pinned: dict[str, Value] = {}
     if caller is not None:
