@@ -132,6 +132,8 @@ class Unknown:
     span: Span
     reference: Reference | None = None
     sensitive: bool = False
+    carries: tuple[Reference, ...] = ()
+    """Attributes that can be read back out of it, although it is not their text: `base64encode`."""
 
     @property
     def explanation(self) -> str:

@@ -80,3 +80,12 @@ def test_a_module_for_others_has_inputs_and_says_nothing_of_a_deployment():
     assert not is_library({"main.tf": inputs + MODULE + 'provider "aws" {}'})
     assert not is_library({"main.tf": inputs + MODULE + 'terraform {\n backend "s3" {}\n}'})
     assert not is_library({"main.tf": inputs + MODULE, "terraform.tfvars": 'user = "robot"'})
+
+
+def test_what_is_encoded_can_be_read_back():
+    text = 'resource "aws_iam_access_key" "k" {\n  user = "robot"\n}\n'
+    text += 'output "o" {\n  value = base64encode("key: ${aws_iam_access_key.k.secret}")\n}\n'
+    text += 'output "h" {\n  value = sha256(aws_iam_access_key.k.secret)\n}\n'
+    encoded, hashed = load({"main.tf": text}, OUTPUT)
+    assert encoded.get("value").carries == (Reference("aws_iam_access_key.k", "secret"),)
+    assert hashed.get("value").carries == ()

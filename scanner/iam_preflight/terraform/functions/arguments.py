@@ -24,6 +24,7 @@ from iam_preflight.values import (
     Text,
     Unknown,
     Value,
+    holes_of,
     is_null,
     join_parts,
     parts_of,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
     from iam_preflight.terraform.scope import Scope
     from iam_preflight.terraform.tree import Call
+    from iam_preflight.values import Reference
 
 MAX_TEXT = 4 * 1024 * 1024
 """Characters in one text; a template that doubles itself stops here."""
@@ -68,6 +70,11 @@ class TooLarge(Exception):
 
 
 Function: TypeAlias = "Callable[[Invocation, tuple[Value, ...]], Value]"
+
+ENCODINGS = frozenset(
+    {"base64encode", "base64gzip", "textencodebase64", "urlencode", "yamlencode", "jsonencode"}
+)
+"""Functions whose result anybody can turn back into what was put in."""
 
 
 class Invocation:
@@ -104,7 +111,8 @@ class Invocation:
     def unknown(
         self, reason: Reason = Reason.FUNCTION, arguments: tuple[Value, ...] = ()
     ) -> Unknown:
-        return Unknown(reason, self.label(arguments), self.span, None, self.sensitive)
+        carries = _carried(arguments) if self.name in ENCODINGS else ()
+        return Unknown(reason, self.label(arguments), self.span, None, self.sensitive, carries)
 
     def known(self, value: Scalar) -> Known:
         if isinstance(value, str) and len(value) > MAX_TEXT:
@@ -294,3 +302,13 @@ def spread(value: Value, span: Span) -> Value:
 
 def known_items(items: Iterable[Value]) -> bool:
     return all(isinstance(item, Known) and not is_null(item) for item in items)
+
+
+def _carried(arguments: tuple[Value, ...]) -> tuple[Reference, ...]:
+    found: dict[Reference, None] = {}
+    for argument in arguments:
+        for hole in holes_of(argument):
+            if hole.reference is not None:
+                found[hole.reference] = None
+            found.update(dict.fromkeys(hole.carries))
+    return tuple(found)
