@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iam_preflight.graph.accounts import AccountBook
+    from iam_preflight.graph.credentials import Credentials
     from iam_preflight.graph.effective import Permissions
     from iam_preflight.graph.escalation import Escalations
     from iam_preflight.graph.exposure import Exposures
@@ -232,6 +233,7 @@ class Graph:
     """The day on which dates and time conditions are judged."""
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _permissions: Permissions | None = None
+    _credentials: Credentials | None = None
     _escalations: Escalations | None = None
     _exposures: Exposures | None = None
     _paths: Paths | None = None
@@ -261,6 +263,15 @@ class Graph:
 
             self._exposures = Exposures(self)
         return self._exposures
+
+    @property
+    def credentials(self) -> Credentials:
+        """What users sign in with."""
+        if self._credentials is None:
+            from iam_preflight.graph.credentials import Credentials
+
+            self._credentials = Credentials(self)
+        return self._credentials
 
     @property
     def paths(self) -> Paths:

@@ -1,0 +1,113 @@
+"""Long-lived credentials: who has which, and which attributes hold what must stay secret.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/security-creds.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from iam_preflight.graph.model import Principal
+from iam_preflight.values import bool_of, show
+
+if TYPE_CHECKING:
+    from iam_preflight.graph.model import Graph
+    from iam_preflight.resources import Resource
+    from iam_preflight.values import Value
+
+ROOT_NAMES = frozenset({"root", "<root_account>"})
+"""How the root user is called where a user's name is asked for."""
+
+
+class CredentialKind(Enum):
+    """What a resource gives its user, as people say it."""
+
+    ACCESS_KEY = "an access key"
+    PASSWORD = "a console password"  # noqa: S105
+    SSH_KEY = "an SSH key"
+    SERVICE = "a service-specific credential"
+    SIGNING = "a signing certificate"
+
+
+KINDS = {
+    "aws_iam_access_key": CredentialKind.ACCESS_KEY,
+    "aws_iam_user_login_profile": CredentialKind.PASSWORD,
+    "aws_iam_user_ssh_key": CredentialKind.SSH_KEY,
+    "aws_iam_service_specific_credential": CredentialKind.SERVICE,
+    "aws_iam_signing_certificate": CredentialKind.SIGNING,
+}
+_USER = {
+    "aws_iam_user_ssh_key": "username",
+    "aws_iam_service_specific_credential": "user_name",
+    "aws_iam_signing_certificate": "user_name",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Credential:
+    """Something that a user proves itself with until somebody takes it away."""
+
+    kind: CredentialKind
+    resource: Resource
+    owner: Principal | None
+    """The user, where the code makes it."""
+    user: Value | None
+    """The user as it is written."""
+
+    @property
+    def is_active(self) -> bool:
+        status = self.resource.text("status")
+        return status is None or status.lower() != "inactive"
+
+    @property
+    def is_of_root(self) -> bool:
+        return self.owner is None and show(self.user).lower() in ROOT_NAMES
+
+    @property
+    def user_label(self) -> str:
+        """`user robot`, or how the code refers to it."""
+        if self.owner is not None:
+            return self.owner.label
+        return f"user {show(self.user)}" if self.user is not None else "a user"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether the state holds it only encrypted for somebody's PGP key."""
+        return self.resource.get("pgp_key") is not None
+
+    @property
+    def must_be_changed(self) -> bool:
+        """Whether a password is good for the first sign-in only."""
+        return bool_of(self.resource.get("password_reset_required")) is True
+
+
+class Credentials:
+    """Every credential in the code, by its user."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.all: tuple[Credential, ...] = tuple(
+            _credential(resource, graph) for resource in graph.of_type(*KINDS)
+        )
+        self._by_owner: dict[int, list[Credential]] = {}
+        for credential in self.all:
+            if credential.owner is not None:
+                self._by_owner.setdefault(id(credential.owner), []).append(credential)
+
+    def of(self, user: Principal) -> tuple[Credential, ...]:
+        """What a user can sign in with, active or not."""
+        return tuple(self._by_owner.get(id(user), ()))
+
+    def of_kind(self, *kinds: CredentialKind) -> tuple[Credential, ...]:
+        return tuple(credential for credential in self.all if credential.kind in kinds)
+
+
+def _credential(resource: Resource, graph: Graph) -> Credential:
+    user = resource.get(_USER.get(resource.type, "user"))
+    owner = None
+    for _, found, _ in graph.lookup.find_all(user, Principal, resource):
+        if found.is_user:
+            owner = found
+            break
+    return Credential(KINDS[resource.type], resource, owner, user)
