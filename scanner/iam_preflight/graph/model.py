@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable, Iterator, Sequence
 
+    from iam_preflight.errors import Problem
     from iam_preflight.graph.accounts import AccountBook
     from iam_preflight.graph.credentials import Credentials
     from iam_preflight.graph.effective import Permissions
@@ -231,6 +232,8 @@ class Graph:
     lookup: Lookup
     today: dt.date
     """The day on which dates and time conditions are judged."""
+    missing_modules: tuple[Problem, ...] = ()
+    """Modules and nested stacks that are not here: they may bring what the code seems to lack."""
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _permissions: Permissions | None = None
     _credentials: Credentials | None = None
