@@ -193,7 +193,13 @@ def load_graph(
         return resource_type in wanted or types.is_relevant(resource_type)
 
     resources = _counted(_resources(workspace, inventory, options, is_wanted), options.progress)
-    return build_graph(resources, options.settings, options.today)
+    graph = build_graph(resources, options.settings, options.today)
+    graph.missing_modules = tuple(
+        problem
+        for problem in workspace.problems
+        if problem.kind is ProblemKind.UNRESOLVED_MODULE
+    )
+    return graph
 
 
 def _counted(resources: Iterator[Resource], progress: Callable[[str], None]) -> Iterator[Resource]:
