@@ -21,6 +21,7 @@ from iam_preflight.cloudformation.raw import (
     get_att,
     is_no_value,
     items_at,
+    name_in,
     raw,
     ref,
     spans_of,
@@ -33,6 +34,7 @@ from iam_preflight.cloudformation.sam_events import (
     IMPLICIT_HTTP_API,
     Made,
     Needs,
+    answers_everything,
     destination_policy,
     events_of,
     function_event,
@@ -227,7 +229,15 @@ class Serverless:
             self._alias(owner, properties, alias)
         needs = Needs()
         events: list[Made] = []
-        for event in events_of(name, properties):
+        written = list(events_of(name, properties))
+        covered = {name_in(event.get("ApiId")) for event in written if answers_everything(event)}
+        for event in written:
+            if (
+                event.kind == "HttpApi"
+                and name_in(event.get("ApiId")) in covered
+                and not answers_everything(event)
+            ):
+                continue
             events.extend(function_event(event, name, target, self._stages, needs))
             implicit = {"Api": "RestApiId", "HttpApi": "ApiId"}.get(event.kind)
             if implicit is not None and event.get(implicit) is None:

@@ -93,6 +93,16 @@ class Event:
         return entry(self.properties, *path)
 
 
+def answers_everything(event: Event) -> bool:
+    """Whether an event is the route of an HTTP API for whatever no other route takes.
+
+    The permission for it covers all others of the same function.
+    """
+    path, method = text_at(event.properties, "Path"), text_at(event.properties, "Method")
+    is_default = path == "$default" or (path is None and method is None)
+    return event.kind == "HttpApi" and is_default and (method or "any").lower() == "any"
+
+
 def events_of(logical_id: str, properties: Value) -> Iterator[Event]:
     for name, event, place in entries_of(entry(properties, "Events")):
         kind = text_at(event, "Type")
@@ -215,6 +225,7 @@ def _rule(event: Event, arn: Value, role: object) -> Iterator[Made]:
             event.place,
         )
     target: dict[str, object] = {"Arn": arn, "Id": f"{event.logical_id}Target"}
+    target.update(_given(event, "Input", "InputPath"))
     if role is not None:
         target["RoleArn"] = role
     properties: dict[str, object] = {"Targets": [target]}
@@ -230,6 +241,11 @@ def _rule(event: Event, arn: Value, role: object) -> Iterator[Made]:
         if value is not None and (theirs != "RuleName" or event.kind != "Schedule"):
             properties[ours] = value
     yield Made(event.logical_id, "AWS::Events::Rule", properties, event.place)
+
+
+def _given(event: Event, *names: str) -> dict[str, object]:
+    """Those of an event's properties that are there."""
+    return {name: value for name in names if (value := event.get(name)) is not None}
 
 
 def _queue_policy(logical_id: str, statement: Facts, queue: object, place: Span) -> Made:
@@ -263,7 +279,7 @@ def _schedule(event: Event, target: object, policy: str, action: str) -> Iterato
     schedule: dict[str, object] = {
         name: event.get(name) for name in ("ScheduleExpression", "State", "GroupName")
     }
-    schedule["Target"] = {"Arn": target, "RoleArn": role}
+    schedule["Target"] = {"Arn": target, "RoleArn": role, **_given(event, "Input")}
     schedule["Name"] = event.get("Name") or event.logical_id
     yield Made(event.logical_id, "AWS::Scheduler::Schedule", schedule, event.place)
 
@@ -304,15 +320,18 @@ def _polled(event: Event, polled: Polled, target: Facts, needs: Needs) -> Iterat
         needs.managed.append((polled.managed, event.place))
     statements = list(_polling_statements(event))
     if statements:
-        needs.inline.append(_document(polled.inline, statements, event.place))
+        document: dict[str, object] = {"Statement": statements}
+        if event.kind == "SelfManagedKafka":
+            document["Version"] = "2012-10-17"
+        policy = {"PolicyName": polled.inline, "PolicyDocument": document}
+        needs.inline.append(raw(policy, event.place))
     failure = event.get("DestinationConfig", "OnFailure")
     destination = entry(failure, "Destination")
     if destination is not None:
-        policy = destination_policy(
-            text_at(failure, "Type"), destination, event.logical_id, event.place
-        )
-        if policy is not None:
-            needs.inline.append(policy)
+        kind = text_at(failure, "Type")
+        sending = destination_policy(kind, destination, event.logical_id, event.place)
+        if sending is not None:
+            needs.inline.append(sending)
     properties: dict[str, object] = {"FunctionName": target["FunctionName"]}
     source = event.get(polled.source) if polled.source else None
     if source is not None:
@@ -346,7 +365,7 @@ def _polling_statements(event: Event) -> Iterator[Facts]:
     key = text_at(event.properties, "SecretsManagerKmsKeyId")
     if key is not None and kind in ("MQ", "DocumentDB", "SelfManagedKafka"):
         arn = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/" + key
-        yield _allow(["kms:Decrypt"], sub(arn))
+        yield _allow("kms:Decrypt" if kind == "MQ" else ["kms:Decrypt"], sub(arn))
     if kind in ("MSK", "SelfManagedKafka"):
         yield from _registry_statements(event)
 
