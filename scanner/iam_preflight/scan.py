@@ -195,9 +195,7 @@ def load_graph(
     resources = _counted(_resources(workspace, inventory, options, is_wanted), options.progress)
     graph = build_graph(resources, options.settings, options.today)
     graph.missing_modules = tuple(
-        problem
-        for problem in workspace.problems
-        if problem.kind is ProblemKind.UNRESOLVED_MODULE
+        problem for problem in workspace.problems if problem.kind is ProblemKind.UNRESOLVED_MODULE
     )
     return graph
 
