@@ -28,7 +28,12 @@ class _Facts(msgspec.Struct):
 def _templates() -> dict[str, str]:
     """ARN templates by resource type: `arn:{partition}:sqs:{region}:{account}:{name}`."""
     facts = read_data("terraform_attributes.json", _Facts).types
-    return {name: attributes["arn"] for name, attributes in facts.items() if "arn" in attributes}
+    found: dict[str, str] = {}
+    for name, attributes in facts.items():
+        for template in (attributes.get("arn", ""), attributes.get("id", "")):
+            if template.startswith("arn:"):
+                found.setdefault(name, template)
+    return found
 
 
 def arn_of(resource: Resource) -> Pattern | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.graph.accounts import account_book
 from iam_preflight.graph.arns import join_texts, partition_of
+from iam_preflight.graph.attribute_grants import granted_by
 from iam_preflight.graph.environments import Environments
 from iam_preflight.graph.lookup import Lookup
 from iam_preflight.graph.model import (
@@ -20,6 +21,7 @@ from iam_preflight.graph.model import (
     Graph,
     Membership,
     Origin,
+    OutsideAttachment,
     Policy,
     Principal,
     PrincipalKind,
@@ -91,6 +93,7 @@ def build_graph(
         policies=tuple(builder.policies),
         managed=tuple(builder.managed.values()),
         workloads=tuple(builder.workloads),
+        outside=tuple(builder.outside),
         accounts=builder.accounts,
         lookup=builder.lookup,
         today=today or dt.datetime.now(dt.timezone.utc).date(),
@@ -107,6 +110,7 @@ class _Builder:
         self.policies: list[Policy] = []
         self.managed: dict[str, Policy] = {}
         self.workloads: list[Workload] = []
+        self.outside: list[OutsideAttachment] = []
         self.lookup = Lookup()
         self._documents: dict[int, tuple[Value, Document]] = {}
         self._texts: dict[int, list[Policy]] = {}
@@ -160,9 +164,26 @@ class _Builder:
                     value = _nested(resource, attribute)
                 if value is not None and not resource.is_data:
                     self._policy(resource, attribute, value, self._use(resource, use))
+            self._composed(resource)
         for resource in self.resources:
             if resource.is_data and resource.type == "aws_iam_policy_document":
                 self._source_document(resource)
+
+    def _composed(self, resource: Resource) -> None:
+        """What a resource grants by attributes, as a resource policy."""
+        document = granted_by(resource)
+        if document is None:
+            return
+        policy = Policy(
+            document=document,
+            use=DocumentUse.RESOURCE,
+            resource=resource,
+            attribute="",
+            origin=Origin.INLINE,
+            name=resource.text("name") or resource.name,
+            is_composed=True,
+        )
+        self.policies.append(policy)
 
     def _use(self, resource: Resource, use: str) -> DocumentUse:
         if use != "organization":
@@ -365,8 +386,16 @@ class _Builder:
     def _attach_to(
         self, resource: Resource, kind: PrincipalKind, attribute: str, arns: Value | None
     ) -> None:
-        for _, principal, _ in self.principals_of(resource.get(attribute), kind, resource):
+        value = resource.get(attribute)
+        found = [principal for _, principal, _ in self.principals_of(value, kind, resource)]
+        for principal in found:
             self._attach_all(principal, arns, resource)
+        if not found and any(True for _ in items_of(value)):
+            for given, policy, place in self.policies_of(arns, resource):
+                if isinstance(policy, Policy):
+                    assumptions = (*resource.assumptions, *given)
+                    outside = OutsideAttachment(kind, policy, resource, place, assumptions)
+                    self.outside.append(outside)
 
     def _hold_own(self, resource: Resource, kind: PrincipalKind, attribute: str) -> None:
         """An inline policy resource: its document is held by the principal that it names."""
@@ -521,7 +550,7 @@ def _nested(resource: Resource, attribute: str) -> Value | None:
     found: list[Value] = []
     for name in resource.attributes.entries:
         value = resource.attributes.entries[name]
-        for _, block in blocks_of(value):
+        for _, block in blocks_of(value.value if isinstance(value, Json) else value):
             _collect(block, attribute, found)
     if not found:
         return None
@@ -544,7 +573,7 @@ def _collect(block: Mapping, attribute: str, found: list[Value]) -> None:
             if not is_null(value):
                 found.append(value)
             continue
-        if isinstance(value, Known | Text | Unknown | Json):
+        if isinstance(value, Known | Text | Unknown):
             continue
-        for _, inner in blocks_of(value):
+        for _, inner in blocks_of(value.value if isinstance(value, Json) else value):
             _collect(inner, attribute, found)

@@ -35,6 +35,7 @@ from iam_preflight.policy.globs import Wildcards, may_meet, text_tokens
 from iam_preflight.policy.match import action_matches, tokens_of
 from iam_preflight.policy.scope import Strength, restriction
 from iam_preflight.policy.truth import Doubt, Truth
+from iam_preflight.values import bool_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -294,7 +295,7 @@ class Escalations:
                 role = workload.role
                 if not self.is_in_reach(actor, role) or not self.exceeds(role, actor):
                     continue
-                if not self._is_open(method, workload):
+                if not self._is_open(method, workload, actor):
                     continue
                 escalation = self._try(actor, method, _Binding(role, workload))
                 if escalation is not None:
@@ -408,7 +409,7 @@ class Escalations:
                 bindings.extend(
                     _Binding(target, workload)
                     for workload in target.workloads
-                    if self._is_open(method, workload)
+                    if self._is_open(method, workload, actor)
                 )
             case _:
                 is_user = Target.USER in wanted
@@ -476,10 +477,10 @@ class Escalations:
         policies = PolicySet(resource=role.trust.document)
         return self.permissions.evaluator.decide(policies, request).is_possible
 
-    def _is_open(self, method: Method, workload: Workload) -> bool:
-        """Whether the method's service works on such a resource and nothing rules it out."""
-        from iam_preflight.values import bool_of
-
+    def _is_open(self, method: Method, workload: Workload, actor: Principal) -> bool:
+        """Whether a workload is near the actor and nothing in the code rules the method out."""
+        if actor.account is None and workload.resource.deployment != actor.resource.deployment:
+            return False
         actions = set(method.actions)
         if "ecs:ExecuteCommand" in actions:
             flag = workload.resource.get("enable_execute_command")
@@ -659,21 +660,22 @@ class Escalations:
         return bool(self.power(group) - self.power(actor))
 
     def _existing(self, permission: Permission, binding: _Binding) -> Iterator[Pattern]:
-        if binding.workload is None:
-            return
-        arn = arn_of(binding.workload.resource)
-        if arn is None or not self._takes(permission.action, arn):
-            return
-        yield arn
+        """The workload in question; where a role is passed, any that could be given it."""
+        workloads = (binding.workload,) if binding.workload is not None else self.graph.workloads
+        for workload in workloads:
+            arn = arn_of(workload.resource)
+            if arn is not None and self._takes(permission.action, arn):
+                yield arn
 
     def _takes(self, action: str, arn: Pattern) -> bool:
         """Whether an action works on resources with such ARNs."""
         known = self.permissions.evaluator.catalog.action(action)
         if known is None:
             return False
-        wanted = tokens_of(arn)
+        wanted = tokens_of(arn, Wildcards.ARN)
+        service = arn.text.split(":")[2:3]
         return any(
-            may_meet(wanted, text_tokens(glob, Wildcards.TEXT))
+            glob.split(":")[2:3] == service and may_meet(wanted, text_tokens(glob, Wildcards.ARN))
             for glob in known.arn_globs
             if glob != "*"
         )

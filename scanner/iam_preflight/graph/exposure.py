@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iam_preflight.policy.document import Pattern, Statement
     from iam_preflight.policy.effective import Effective
     from iam_preflight.policy.openness import Opening
+    from iam_preflight.settings import Settings
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions
 
@@ -181,18 +182,11 @@ class Exposures:
                 continue
             holding = [policy, *(other for other in group if not _is_same_place(other, policy))]
             attachments = tuple(a for other in holding for a in other.attachments)
-            if attachments and all(self._is_exempt(a.principal) for a in attachments):
+            if attachments and all(
+                is_exempt(a.principal, self.graph.settings) for a in attachments
+            ):
                 continue
             yield Exposure(self.graph, policy, opening, attachments)
-
-    def _is_exempt(self, principal: Principal) -> bool:
-        """Whether the settings say that it is meant to be powerful (S11)."""
-        settings = self.graph.settings
-        if principal.is_service_linked or principal.is_from_identity_center:
-            return True
-        if principal.is_user:
-            return principal.is_listed(settings.break_glass_users)
-        return principal.is_listed((*settings.admin_roles, *settings.break_glass_roles))
 
     def _sharing(self, statement: Statement) -> list[Policy]:
         """The identity policies that show the same statement, in the order of the scan."""
@@ -205,6 +199,15 @@ class Exposures:
                     if each.is_allow:
                         self._groups.setdefault(_identity(each), []).append(policy)
         return self._groups[_identity(statement)]
+
+
+def is_exempt(principal: Principal, settings: Settings) -> bool:
+    """Whether it is meant to be powerful, by the settings or because AWS made it (S11)."""
+    if principal.is_service_linked or principal.is_from_identity_center:
+        return True
+    if principal.is_user:
+        return principal.is_listed(settings.break_glass_users)
+    return principal.is_listed((*settings.admin_roles, *settings.break_glass_roles))
 
 
 def _identity(statement: Statement) -> tuple[object, ...]:

@@ -10,21 +10,28 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from iam_preflight.graph.accounts import Ownership
 from iam_preflight.graph.trust import positive_values
+from iam_preflight.knowledge.reading import read_data
 from iam_preflight.policy.conditions import ConditionMatcher
 from iam_preflight.policy.context import Context, Presence
+from iam_preflight.policy.effective import statement_actions
 from iam_preflight.policy.match import action_matches
 from iam_preflight.policy.truth import Truth, all_of, any_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from iam_preflight.graph.trust import Grant
+    from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.policy.document import Condition, Document, Statement
+    from iam_preflight.policy.effective import Effective
 
 PRESENT = "aws:multifactorauthpresent"
 AGE = "aws:multifactorauthage"
@@ -116,3 +123,60 @@ def admits_people(grant: Grant) -> Truth:
 def _is_role(arn: str) -> bool:
     kind = arn.rpartition(":")[2].partition("/")[0]
     return kind in ("role", "assumed-role")
+
+
+# ---------------------------------------------------------------- what is left without it
+
+
+class MfaActions(msgspec.Struct):
+    """Actions that matter here; the lists are data."""
+
+    self_service: tuple[str, ...]
+    removal: tuple[str, ...]
+    destructive: tuple[str, ...]
+
+
+@functools.cache
+def mfa_actions() -> MfaActions:
+    return read_data("mfa_actions.json", MfaActions)
+
+
+def left_without_mfa(effective: Effective, sign_in: SignIn) -> ActionSet:
+    """The actions that somebody may do without a second factor, on at least something."""
+    catalog = effective.catalog
+    left = catalog.nothing
+    for document in effective.policies.identity:
+        for statement in document.statements:
+            conditions = mfa_conditions(statement)
+            if statement.is_allow and passes(conditions, sign_in) is not Truth.NO:
+                actions = statement_actions(statement, catalog)
+                left |= effective.evaluator.reachable(statement, actions)
+    left &= effective.possible
+    for statement in _denials(effective):
+        if stops(statement, sign_in) is Truth.YES and _is_everywhere(statement):
+            left -= statement_actions(statement, catalog, is_sure=True)
+    return left
+
+
+def insists_on_mfa(effective: Effective, sign_in: SignIn = SignIn.SESSION) -> bool:
+    """Whether all that somebody may do without a second factor is to get one."""
+    self_service = effective.catalog.expand_all(mfa_actions().self_service)
+    return bool(effective.possible) and not left_without_mfa(effective, sign_in) - self_service
+
+
+def _denials(effective: Effective) -> Iterator[Statement]:
+    policies = effective.policies
+    documents = [*policies.identity, *(document for level in policies.scps for document in level)]
+    if policies.boundary is not None:
+        documents.append(policies.boundary)
+    for document in documents:
+        for statement in document.statements:
+            if not statement.is_allow:
+                yield statement
+
+
+def _is_everywhere(statement: Statement) -> bool:
+    """Whether it is about every resource, or every one but people's own users and devices."""
+    if statement.is_not_resource:
+        return all("${aws:username}" in pattern.text for pattern in statement.resources)
+    return any(pattern.text == "*" for pattern in statement.resources)

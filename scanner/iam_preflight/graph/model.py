@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.errors import Problem
     from iam_preflight.graph.accounts import AccountBook
+    from iam_preflight.graph.admission import Admissions
     from iam_preflight.graph.credentials import Credentials
     from iam_preflight.graph.effective import Permissions
     from iam_preflight.graph.escalation import Escalations
@@ -70,6 +71,8 @@ class Policy:
     """It is, or is required to be, somebody's permissions boundary."""
     is_source_only: bool = False
     """A policy document block that nothing here consumes."""
+    is_composed: bool = False
+    """It has no text: it is what the attributes of its resource grant."""
 
     @property
     def address(self) -> str:
@@ -93,6 +96,18 @@ class Attachment:
 
     principal: Principal
     policy: Policy
+    place: Span
+    assumptions: Assumptions = ()
+
+
+@dataclass(slots=True, eq=False)
+class OutsideAttachment:
+    """That a principal which is not in the code holds a managed policy."""
+
+    kind: PrincipalKind
+    policy: Policy
+    resource: Resource
+    """The resource that attaches it."""
     place: Span
     assumptions: Assumptions = ()
 
@@ -228,6 +243,8 @@ class Graph:
     managed: tuple[Policy, ...]
     """AWS-managed policies that are attached somewhere."""
     workloads: tuple[Workload, ...]
+    outside: tuple[OutsideAttachment, ...]
+    """Managed policies that are attached to principals which are not in the code."""
     accounts: AccountBook
     lookup: Lookup
     today: dt.date
@@ -239,6 +256,7 @@ class Graph:
     _credentials: Credentials | None = None
     _escalations: Escalations | None = None
     _exposures: Exposures | None = None
+    _admissions: Admissions | None = None
     _paths: Paths | None = None
     _standings: dict[int, Standing] = field(default_factory=dict)
 
@@ -251,12 +269,30 @@ class Graph:
         return self._permissions
 
     @property
+    def credentials(self) -> Credentials:
+        """What users sign in with."""
+        if self._credentials is None:
+            from iam_preflight.graph.credentials import Credentials
+
+            self._credentials = Credentials(self)
+        return self._credentials
+
+    @property
     def escalations(self) -> Escalations:
         if self._escalations is None:
             from iam_preflight.graph.escalation import Escalations
 
             self._escalations = Escalations(self)
         return self._escalations
+
+    @property
+    def admissions(self) -> Admissions:
+        """Who from outside the resources' own policies let in."""
+        if self._admissions is None:
+            from iam_preflight.graph.admission import Admissions
+
+            self._admissions = Admissions(self)
+        return self._admissions
 
     @property
     def exposures(self) -> Exposures:
@@ -266,15 +302,6 @@ class Graph:
 
             self._exposures = Exposures(self)
         return self._exposures
-
-    @property
-    def credentials(self) -> Credentials:
-        """What users sign in with."""
-        if self._credentials is None:
-            from iam_preflight.graph.credentials import Credentials
-
-            self._credentials = Credentials(self)
-        return self._credentials
 
     @property
     def paths(self) -> Paths:
@@ -334,7 +361,7 @@ class Graph:
         counts = dict.fromkeys(Resolution, 0)
         reasons: dict[str, int] = {}
         for policy in self.policies:
-            if policy.is_source_only:
+            if policy.is_source_only or policy.is_composed:
                 continue
             open_holes = [h for h in policy.document.holes if h.reason not in SETTLED_BY_AWS]
             resolution = policy.document.resolution
