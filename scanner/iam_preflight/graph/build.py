@@ -474,7 +474,7 @@ class _Builder:
                 value = resource.get(attribute)
                 if value is None:
                     value = _nested(resource, attribute)
-                for _, item in items_of(value):
+                for item in _named_in(value):
                     role = self._role_or_profile(item, resource)
                     if role is not None:
                         workload = Workload(resource, attribute, role, item.span)
@@ -515,6 +515,18 @@ class _Builder:
                 continue
             kept.append(policy)
         self.policies = kept
+
+
+def _named_in(value: Value | None) -> Iterator[Value]:
+    """The names or ARNs that an attribute gives, plain or as a block with `name` or `arn`."""
+    for _, item in items_of(value):
+        if isinstance(item, Mapping):
+            for key in ("arn", "name"):
+                inner = item.get(key)
+                if inner is not None and not is_null(inner):
+                    yield inner
+        else:
+            yield item
 
 
 def _attach(

@@ -14,7 +14,9 @@ from iam_preflight.values import bool_of, show
 
 if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph
+    from iam_preflight.policy.effective import Effective
     from iam_preflight.resources import Resource
+    from iam_preflight.settings import Settings
     from iam_preflight.values import Value
 
 ROOT_NAMES = frozenset({"root", "<root_account>"})
@@ -111,3 +113,40 @@ def _credential(resource: Resource, graph: Graph) -> Credential:
             owner = found
             break
     return Credential(KINDS[resource.type], resource, owner, user)
+
+
+def single_purpose(effective: Effective) -> str:
+    """The one thing that a user is for, where AWS knows no other way; empty for all others.
+
+    https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html
+    https://docs.aws.amazon.com/codecommit/latest/userguide/setting-up-gc.html
+    """
+    may = effective.possible
+    for purpose, patterns in _PURPOSES:
+        if may and not may - effective.catalog.expand_all(patterns):
+            return purpose
+    return ""
+
+
+_PURPOSES = (
+    ("sending mail", ("ses:Send*",)),
+    ("CodeCommit", ("codecommit:*",)),
+)
+
+
+def is_of_partner(principal: Principal, settings: Settings) -> bool:
+    """Whether name, path or tags say that it is for somebody outside of the company."""
+    texts = [principal.name.text, principal.path]
+    texts += [text for key in principal.tags.values if (text := principal.tags.text(key))]
+    words = {marker.lower() for marker in settings.partner_markers}
+    return any(
+        _is_word_of(word, text.lower())
+        for word in words
+        for text in (*texts, *principal.tags.values)
+    )
+
+
+def _is_word_of(word: str, text: str) -> bool:
+    """Whether a text has the word by itself: `acme-partner`, not `partnership`."""
+    before, found, after = text.partition(word)
+    return bool(found) and not before[-1:].isalpha() and not after[:1].isalpha()
