@@ -181,6 +181,10 @@ class Settings(Section, frozen=True):
         ...,
     ] = ()
     """Controls that another repository provides."""
+    max_key_age_days: Annotated[int, Meta(ge=1)] = 90
+    """How old an access key may become before the Config rule reports it."""
+    max_unused_days: Annotated[int, Meta(ge=1)] = 30
+    """How long credentials may lie unused before the Config rule reports them."""
     public_ok: tuple[str, ...] = ()
     """Resources (names with wildcards) that are public on purpose."""
     allowed_regions: tuple[str, ...] = ()
