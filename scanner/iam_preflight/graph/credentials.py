@@ -138,11 +138,10 @@ def is_of_partner(principal: Principal, settings: Settings) -> bool:
     """Whether name, path or tags say that it is for somebody outside of the company."""
     texts = [principal.name.text, principal.path]
     texts += [text for key in principal.tags.values if (text := principal.tags.text(key))]
-    words = {marker.lower() for marker in settings.partner_markers}
     return any(
-        _is_word_of(word, text.lower())
-        for word in words
-        for text in (*texts, *principal.tags.values)
+        _is_word_of(word.lower(), text.lower())
+        for word in settings.partner_markers
+        for text in texts
     )
 
 

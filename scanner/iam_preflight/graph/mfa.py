@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from iam_preflight.graph.accounts import Ownership
-from iam_preflight.graph.trust import positive_values
+from iam_preflight.graph.trust import is_role_arn, names_role, positive_values
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.policy.conditions import ConditionMatcher
 from iam_preflight.policy.context import Context, Presence
@@ -110,19 +110,11 @@ def admits_people(grant: Grant) -> Truth:
     if not grant.is_aws:
         return Truth.NO
     named = [value for _, value in positive_values(grant.statement, "aws:principalarn")]
-    if named and all(_is_role(value) for value in named):
+    if named and all(is_role_arn(value) for value in named):
         return Truth.NO
-    pattern = grant.principal.pattern
-    if _is_role(pattern.text):
-        return Truth.NO
-    if pattern.reference is not None and "aws_iam_role." in pattern.reference.address:
+    if names_role(grant.principal):
         return Truth.NO
     return Truth.MAYBE if grant.ownership is Ownership.UNKNOWN else Truth.YES
-
-
-def _is_role(arn: str) -> bool:
-    kind = arn.rpartition(":")[2].partition("/")[0]
-    return kind in ("role", "assumed-role")
 
 
 # ---------------------------------------------------------------- what is left without it

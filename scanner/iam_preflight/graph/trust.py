@@ -121,3 +121,15 @@ def _is_anything(value: str) -> bool:
         return True
     fields = value.split(":")
     return value.startswith("arn:") and len(fields) > 4 and fields[4].strip("*?") == ""
+
+
+def names_role(principal: PrincipalPattern) -> bool:
+    """Whether a principal is a role, or sessions of one: neither a user nor a whole account."""
+    reference = principal.pattern.reference
+    if reference is not None and "aws_iam_role." in reference.address:
+        return True
+    return is_role_arn(principal.pattern.text)
+
+
+def is_role_arn(arn: str) -> bool:
+    return arn.rpartition(":")[2].partition("/")[0] in ("role", "assumed-role")
