@@ -28,20 +28,31 @@ def test_names_are_spelled_as_terraform_does(name, expected):
     assert snake_case(name) == expected
 
 
-def test_every_type_of_the_graph_that_has_a_terraform_name_is_called_by_it():
-    """A type that the graph knows by CloudFormation's name is not also translated to another."""
+def test_no_type_loses_its_policy_by_getting_terraforms_name():
     types = resource_types()
-    for native in (*types.policy, *types.role):
-        if native.startswith("AWS::"):
-            target = names_of(native).type
-            known = {**types.policy, **types.role}
-            derived = {rule.type for rule in names_of(native).derived}
-            assert (
-                target == native
-                or target in known
-                or derived & known.keys()
-                or (target.startswith("aws_"))
-            )
+    for native in types.policy:
+        names = names_of(native)
+        carriers = {names.type, *(rule.type for rule in names.derived)}
+        # the provider has no attribute for the session policy of a pod identity yet
+        assert carriers & types.policy.keys() or native == "AWS::EKS::PodIdentityAssociation"
+
+
+def test_no_type_loses_its_role_by_getting_terraforms_name():
+    types = resource_types()
+    for native in types.role:
+        names = names_of(native)
+        carriers = {names.type, *(rule.type for rule in names.derived)}
+        is_iam = native.startswith("AWS::IAM::")
+        assert is_iam or carriers & types.role.keys() or native in WITHOUT_ROLE
+
+
+WITHOUT_ROLE = {
+    "AWS::CloudTrail::EventDataStore",
+    "AWS::Cognito::IdentityPool",
+    "AWS::EFS::FileSystem",
+    "AWS::SecretsManager::RotationSchedule",
+}
+"""Types that rules read for other reasons; their role attributes are CloudFormation's alone."""
 
 
 # ---------------------------------------------------------------- IAM
