@@ -14,6 +14,7 @@ from iam_preflight.findings import Confidence, Severity
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.openness import Openings
+from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,10 +94,19 @@ class Exposure:
         for effective in self._limited:
             possible |= actions & effective.possible
         names = tuple(possible)[:MAX_CHECKED]
-        kept = [a for a in names if any(e.broad(a) is not None for e in self._limited)]
+        kept = [a for a in names if any(self._is_left(a, e) for e in self._limited)]
         if len(kept) == len(names):
             return possible
         return self.catalog.expand_all(tuple(kept))
+
+    def _is_left(self, action: str, effective: Effective) -> bool:
+        """Whether a holder's other policies leave an action of the statement on everything."""
+        own = self.statement.span
+        return any(
+            grant.breadth is not Truth.NO and effective.is_broad_within_limits(grant)
+            for grant in effective.grants(action)
+            if grant.statement.span.source is own.source and grant.statement.span.start == own.start
+        )
 
     # ---- what a finding about it says
 
@@ -127,6 +137,10 @@ class Exposure:
     def confidence(self, actions: ActionSet) -> Confidence:
         """High where at least one of the actions is open whatever the unknowns are."""
         return Confidence.HIGH if actions & self.opening.sure else Confidence.LOW
+
+    def confidence_in(self, action: str) -> Confidence:
+        """High where the action is on everything for sure, whatever its conditions are."""
+        return Confidence.HIGH if action in self.opening.surely_broad else Confidence.LOW
 
     def assumptions(self, *patterns: Pattern | None) -> Assumptions:
         """What has to hold for the patterns to be there and for somebody to hold them."""

@@ -186,7 +186,7 @@ class Effective:
         """The widest grant of an action that is broad within every limit; None without one."""
         best: Grant | None = None
         for grant in self.grants(action):
-            if not grant.is_broad or not self._is_broad_within_limits(grant):
+            if not grant.is_broad or not self.is_broad_within_limits(grant):
                 continue
             if _sureness(grant) is Truth.YES:
                 return grant
@@ -194,7 +194,7 @@ class Effective:
                 best = grant
         return best
 
-    def _is_broad_within_limits(self, grant: Grant) -> bool:
+    def is_broad_within_limits(self, grant: Grant) -> bool:
         """Whether boundary, session and control policies leave a broad grant broad."""
         known = self.catalog.action(grant.action)
         limits = [layer for layer in self._limits() if layer]
