@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from iam_preflight.baseline import entries_of, fingerprint_of
 from iam_preflight.decisions import Outcome
 from iam_preflight.discovery import Workspace, inventory_of
+from iam_preflight.new_access import NewAccess, new_access
+from iam_preflight.new_paths import NewPath, new_paths
 from iam_preflight.new_trust import NewTrust, new_trust
 from iam_preflight.scan import scan_inventory
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from iam_preflight.decisions import Decided
     from iam_preflight.discovery import Tree
     from iam_preflight.findings import Finding
-    from iam_preflight.new_access import NewAccess
     from iam_preflight.registry import Registry
     from iam_preflight.scan import Report, ScanOptions
 
@@ -49,6 +50,7 @@ class Change:
     """Findings that the base shows and the head has not."""
     trust: tuple[NewTrust, ...]
     access: tuple[NewAccess, ...]
+    paths: tuple[NewPath, ...]
     ignores: tuple[Ignore, ...]
     """Ignores that the change adds and that hide something."""
     has_other_settings: bool
@@ -67,7 +69,8 @@ def compare(
         head=head.name,
         fixed=tuple(_fixed(before, after)),
         trust=tuple(new_trust(before.graph, after.graph)),
-        access=tuple(_new_access(before, after)),
+        access=tuple(new_access(before.graph, after.graph)),
+        paths=tuple(new_paths(before.graph, after.graph)),
         ignores=tuple(_added_ignores(before, after)),
         has_other_settings=base.options.settings != head.options.settings,
     )
@@ -147,9 +150,3 @@ def _identities(findings: Iterable[Decided]) -> Iterator[str]:
 
 def _identity(ignore: Ignore) -> str:
     return hashlib.sha256("\0".join(ignore.identity()).encode("utf-8", "replace")).hexdigest()
-
-
-def _new_access(before: Report, after: Report) -> Iterator[NewAccess]:
-    from iam_preflight.new_access import new_access
-
-    yield from new_access(before.graph, after.graph)

@@ -96,6 +96,13 @@ def _coverage(report: Report) -> Iterator[str]:
 
 def _change(change: Change) -> Iterator[str]:
     yield f"<h2>From {html(change.base)} to {html(change.head)}</h2>"
+    if change.paths:
+        yield "<h3>New ways to become an administrator</h3><ul>"
+        for path in change.paths:
+            yield f"<li>{html(path.message)} {_where(path.place)}<ol>"
+            yield from (f"<li>{html(step.label)} {_where(step)}</li>" for step in path.steps)
+            yield "</ol></li>"
+        yield "</ul>"
     for title, told in (("New access", change.access), ("New trust", change.trust)):
         if told:
             yield f"<h3>{title}</h3><ul>"

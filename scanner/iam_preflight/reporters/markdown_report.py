@@ -96,6 +96,14 @@ def _head(report: Report) -> Iterator[str]:
 def _change(change: Change) -> Iterator[str]:
     yield ""
     yield f"From {code(change.base)} to {code(change.head)}."
+    if change.paths:
+        yield ""
+        yield "## New ways to become an administrator"
+        yield ""
+        for path in change.paths:
+            yield f"- {markdown(path.message)} ({_where(path.place)})"
+            for step in path.steps:
+                yield f"  1. {markdown(step.label)} ({_where(step)})"
     for title, told in (("New access", change.access), ("New trust", change.trust)):
         if told:
             yield ""

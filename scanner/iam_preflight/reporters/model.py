@@ -206,6 +206,15 @@ class Access(Part, frozen=True):
     sure: bool = True
 
 
+class Escalation(Part, frozen=True):
+    """A principal that can become an administrator now and could not before."""
+
+    address: str
+    message: str
+    place: Place
+    steps: tuple[Place, ...] = ()
+
+
 class Trust(Part, frozen=True):
     """Somebody who may assume a role now and could not before."""
 
@@ -232,6 +241,7 @@ class Change(Part, frozen=True):
     head: str
     fixed: tuple[Finding, ...] = ()
     access: tuple[Access, ...] = ()
+    paths: tuple[Escalation, ...] = ()
     trust: tuple[Trust, ...] = ()
     ignores: tuple[AddedIgnore, ...] = ()
     other_settings: bool = False

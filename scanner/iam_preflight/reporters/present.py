@@ -153,6 +153,15 @@ class _Presenter:
                 )
                 for one in change.access
             ),
+            paths=tuple(
+                model.Escalation(
+                    address=one.principal.address,
+                    message=one.message,
+                    place=_at(one.principal.resource.header),
+                    steps=tuple(_place(step) for step in one.steps),
+                )
+                for one in change.paths
+            ),
             trust=tuple(
                 model.Trust(
                     address=one.role.address,

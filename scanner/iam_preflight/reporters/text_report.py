@@ -158,6 +158,13 @@ class _Writer:
     def _change(self, change: Change) -> Iterator[str]:
         yield self.paint(_BOLD, visible(f"From {change.base} to {change.head}"))
         yield ""
+        if change.paths:
+            yield self.paint(_RED, "New ways to become an administrator")
+            for path in change.paths:
+                yield from self._entry("new", visible(path.message))
+                for step in path.steps:
+                    yield from self._entry("then", f"{self.where(step)}  {visible(step.label)}")
+            yield ""
         for title, told in (("New access", change.access), ("New trust", change.trust)):
             if not told:
                 continue
