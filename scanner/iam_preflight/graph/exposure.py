@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Attachment, Graph, Policy, Principal
     from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.knowledge.catalog import Catalog
-    from iam_preflight.policy.document import Pattern, Statement
+    from iam_preflight.policy.document import Condition, Pattern, Statement
     from iam_preflight.policy.effective import Effective
     from iam_preflight.policy.openness import Opening
     from iam_preflight.settings import Settings
@@ -53,6 +53,13 @@ class Exposure:
     @property
     def catalog(self) -> Catalog:
         return self.opening.catalog
+
+    def reaches(self, action: str) -> bool:
+        """Whether the statement gives an action on some resource that the action takes."""
+        if action not in self.opening.about:
+            return False
+        evaluator = self.graph.permissions.evaluator
+        return action in evaluator.reachable(self.statement, self.catalog.expand(action))
 
     # ---- holders
 
@@ -127,12 +134,19 @@ class Exposure:
         return self.holders[0] if len(self.holders) == 1 else None
 
     def severity(self, base: Severity, actions: ActionSet) -> Severity:
-        """A rule's severity for these actions: milder where limits, context or nobody's use is."""
+        """A rule's severity for these actions: milder where context or the holders' limits are."""
+        base = self.severity_as_written(base, actions)
+        return base if self.left(actions) else base.lowered(2)
+
+    def severity_as_written(self, base: Severity, actions: ActionSet) -> Severity:
+        """The same without asking what the holders' other policies leave."""
         if self.policy.is_source_only:
             base = base.lowered()
-        if self.opening.is_contextual(actions):
-            base = base.lowered()
-        return base if self.left(actions) else base.lowered(2)
+        return base.lowered() if self.opening.is_contextual(actions) else base
+
+    def conditions_on(self, key: str) -> Iterator[Condition]:
+        """The statement's conditions on a key, given in lower case."""
+        return (c for c in self.statement.conditions if c.key_name == key)
 
     def confidence(self, actions: ActionSet) -> Confidence:
         """High where at least one of the actions is open whatever the unknowns are."""
