@@ -83,10 +83,10 @@ class TemplateScan:
         self._noted: set[tuple[str, str]] = set()
         self._nested = 0
         self._is_exporting = False
+        self.stacks: list[Stack] = []
         with _collecting_later():
             templates = [template for path in files for template in self.templates(path)]
-        self.stacks: list[Stack] = []
-        self.stacks = self._roots([self._root(template) for template in templates])
+            self.stacks = self._roots([self._root(template) for template in templates])
 
     def templates(self, path: str) -> tuple[Template, ...]:
         """The templates in a file, which is parsed once."""
