@@ -312,7 +312,7 @@ def _default_tags(entries: BlockEntries, name: str, span: Span) -> Value | None:
 
 
 def _template_file(entries: BlockEntries, name: str, span: Span) -> Value | None:
-    if name != "rendered" or "template" not in entries:
+    if name != "rendered" or "template" not in entries or entries.scope is None:
         return None
     from iam_preflight.terraform.functions.files import render_text
 
@@ -327,7 +327,7 @@ def _template_file(entries: BlockEntries, name: str, span: Span) -> Value | None
 
 def _local_file(entries: BlockEntries, name: str, _span: Span) -> Value | None:
     path = text_of(entries.get("filename"))
-    if name != "content" or path is None:
+    if name != "content" or path is None or entries.scope is None:
         return None
     source = entries.scope.frame.read_file(path)
     if source is None:

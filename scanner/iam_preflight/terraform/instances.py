@@ -17,6 +17,7 @@ from iam_preflight.terraform.closure import is_closed
 from iam_preflight.terraform.evaluation import evaluate
 from iam_preflight.terraform.functions.conversion import mark
 from iam_preflight.terraform.inputs import Inputs, type_of
+from iam_preflight.terraform.plan_join import overlaid
 from iam_preflight.terraform.providers import own_providers, passed_providers, provider_of
 from iam_preflight.terraform.references import item_of
 from iam_preflight.terraform.repetition import Repetition, is_repeated, repetitions, together
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.source import SourceFile, Span
     from iam_preflight.terraform.configuration import Configuration, Module
+    from iam_preflight.terraform.plan_join import Join
 
 MAX_MODULE_DEPTH = 32
 MODES = {"resource": "", "data": "data.", "ephemeral": "ephemeral."}
@@ -76,6 +78,8 @@ class Root:
     """Directories of modules by their source, given by the user."""
     limits: set[str]
     """The bounds that were reached and said."""
+    join: Join | None = None
+    """A plan that was made of these sources."""
 
 
 class ModuleInstance:
@@ -151,6 +155,9 @@ class ModuleInstance:
         if source.path not in templates:
             templates[source.path] = parse()
         return templates[source.path]
+
+    def planned_keys(self, address: str) -> list[str | int] | None:
+        return None if self.root.join is None else self.root.join.keys_of(address)
 
     def limit(self, label: str, span: Span) -> Unknown:
         if label not in self.root.limits:
@@ -297,10 +304,14 @@ class ModuleInstance:
         for repetition in repetitions(block, self.scope, base):
             address = base + repetition.suffix
             scope = self._scope_of(repetition)
+            pending = body_entries(block.body, scope)
+            planned = self.root.join.entries(address) if self.root.join is not None else None
+            if planned is not None:
+                pending = overlaid(pending, planned, block.header)
             entries = BlockEntries(
                 address,
                 resource_type,
-                body_entries(block.body, scope),
+                pending,
                 provider,
                 places,
                 scope,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from iam_preflight.resources import Deployment, Framework
 from iam_preflight.terraform.configuration import Configuration
 from iam_preflight.terraform.inputs import Assignments, collect
 from iam_preflight.terraform.instances import ModuleInstance, Root
+from iam_preflight.terraform.plan import Plan, PlanReader, read_plan
+from iam_preflight.terraform.plan_join import Join, matches, planned_inputs
 from iam_preflight.terraform.roots import find_roots
 from iam_preflight.terraform.scope import Budget
 from iam_preflight.terraform.surroundings import is_library, surroundings_of
@@ -37,6 +40,8 @@ class TerraformOptions:
     assignments: tuple[tuple[str, str], ...] = ()
     """`("var", "NAME=VALUE")` and `("file", path)` in the order of the command line, where that
     is known; they come after the two above."""
+    plans: tuple[str, ...] = ()
+    """Plans (paths from the top of the tree), each joined with the root it was made of."""
 
 
 def load_terraform(
@@ -47,14 +52,57 @@ def load_terraform(
 ) -> Iterator[Resource]:
     """Every resource of the wanted types in every root among the files, root by root."""
     configuration = Configuration(workspace, parse_file)
-    for directory in find_roots(configuration, files):
-        for instance in load_root(configuration, directory, options).walk():
-            yield from instance.resources(is_wanted)
+    roots = find_roots(configuration, files)
+    joins: dict[str, Join] = {}
+    for path in options.plans:
+        plan = read_plan(workspace, path)
+        if plan is None:
+            continue
+        directory = _root_of(configuration, plan, roots)
+        if directory is None or directory in joins:
+            yield from PlanReader(plan).resources(is_wanted)
+        else:
+            joins[directory] = Join(plan)
+    for directory in sorted({*roots, *joins}):
+        join = joins.get(directory)
+        root = load_root(configuration, directory, options, join)
+        seen: set[str] = set()
+        for instance in root.walk():
+            for resource in instance.resources(is_wanted):
+                seen.add(resource.address)
+                yield resource
             yield from surroundings_of(instance, is_wanted)
+        if join is not None:
+            yield from _only_planned(join, root.root.deployment, seen, is_wanted)
+
+
+def _root_of(configuration: Configuration, plan: Plan, roots: Sequence[str]) -> str | None:
+    """The folder that a plan was made of: of the roots, or beside the plan's file."""
+    beside = posixpath.dirname(plan.source.path) or "."
+    best, best_score = None, 0.5
+    for directory in dict.fromkeys((beside, *roots)):
+        module = configuration.module(directory)
+        score = matches(plan, module) if module is not None else 0.0
+        if score > best_score:
+            best, best_score = directory, score
+    return best
+
+
+def _only_planned(
+    join: Join, deployment: Deployment, seen: set[str], is_wanted: Callable[[str], bool]
+) -> Iterator[Resource]:
+    """What the plan has and the sources do not: a module that is not here, newer sources."""
+    reader = PlanReader(join.plan, deployment)
+    for address, planned in join.plan.planned.items():
+        if address not in seen and is_wanted(planned.type):
+            yield reader.resource(planned)
 
 
 def load_root(
-    configuration: Configuration, directory: str, options: TerraformOptions
+    configuration: Configuration,
+    directory: str,
+    options: TerraformOptions,
+    join: Join | None = None,
 ) -> ModuleInstance:
     """The root module instance of a folder, with the values that its variables are given."""
     module = configuration.module(directory)
@@ -70,6 +118,9 @@ def load_root(
     inputs, hints = collect(configuration, module, assignments)
     chosen = options.workspace or options.environment.get("TF_WORKSPACE", "")
     is_for_others = is_library(module) and not inputs
-    deployment = Deployment(directory, Framework.TERRAFORM, chosen, hints, is_for_others)
-    root = Root(configuration, deployment, Budget(), dict(options.module_map), set())
+    framework = Framework.TERRAFORM if join is None else Framework.PLAN
+    if join is not None:
+        inputs = planned_inputs(join, module, inputs)
+    deployment = Deployment(directory, framework, chosen, hints, is_for_others)
+    root = Root(configuration, deployment, Budget(), dict(options.module_map), set(), join)
     return ModuleInstance(root, module, inputs=inputs)

@@ -92,10 +92,32 @@ def repetitions(block: Block, scope: Scope, address: str) -> list[Repetition]:
         made = _for_each(attributes["for_each"], scope, address)
     else:
         return [SINGLE]
+    planned = scope.frame.planned_keys(address)
+    if planned is not None:
+        return [_as_planned(made, key, block) for key in planned[:MAX_INSTANCES]]
     kept = [found for found in made if combine(scope.given, found.assumptions) is not None]
     if len(kept) > MAX_INSTANCES:
         scope.frame.limit(f"{len(kept)} instances of {address}", block.header)
     return kept[:MAX_INSTANCES]
+
+
+def _as_planned(made: list[Repetition], key: str | int, block: Block) -> Repetition:
+    """The instance of a key that a plan has: as evaluated, or cut out of what is not known."""
+    for found in made:
+        if text_of(found.key) == str(key):
+            return Repetition(found.key, found.names)
+    known = Known(key, block.header)
+    if "count" in block.body.attributes:
+        return Repetition(known, {"count": Mapping({"index": known}, block.header)})
+    opened = next((found for found in made if found.is_open), None)
+    each = opened.names.get("each") if opened is not None else None
+    value: Value = Unknown(Reason.EACH, "each.value", block.header)
+    if isinstance(each, Mapping):
+        value = each.entries["value"]
+        if isinstance(value, Unknown) and opened is not None and value == opened.key:
+            value = known  # a set: the value is the key
+    names: dict[str, Value] = {"each": Mapping({"key": known, "value": value}, block.header)}
+    return Repetition(known, names)
 
 
 def together(instances: Sequence[tuple[Repetition, Value]], block: Block) -> Value:

@@ -78,7 +78,7 @@ class BlockEntries(LazyEntries):
         pending: dict[str, Callable[[], Value]],
         provider: Provider,
         places: Places,
-        scope: Scope,
+        scope: Scope | None,
         *,
         is_data: bool,
     ) -> None:
@@ -92,6 +92,10 @@ class BlockEntries(LazyEntries):
         self.is_data = is_data
         self.document: Value | None = None
         """A data block's policy document once it is worked out, so that it is built once."""
+
+    def extend(self, pending: dict[str, Callable[[], Value]]) -> None:
+        """Adds entries that are made with the entries themselves at hand."""
+        self._pending.update(pending)
 
     def attribute(self, name: str, span: Span) -> Value:
         """What a reference to the attribute gives; it remembers which attribute it was."""

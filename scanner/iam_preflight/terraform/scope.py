@@ -63,6 +63,9 @@ class Frame(Protocol):
     def template_of(self, source: SourceFile, parse: Callable[[], Template]) -> Template:
         """A template file, parsed once."""
 
+    def planned_keys(self, address: str) -> list[str | int] | None:
+        """The keys that a plan has for a repeated block; None when no plan knows the block."""
+
     def limit(self, label: str, span: Span) -> Unknown:
         """Notes that a bound was reached; the hole for what was not evaluated."""
 
