@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.tags import tags_of
-from iam_preflight.knowledge.resource_types import resource_types
+from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
+from iam_preflight.graph.tagging import missing_keys, taggable
+from iam_preflight.graph.tags import Tags, tags_of
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph
     from iam_preflight.resources import Resource
-    from iam_preflight.settings import TagRequirement
+
+FEW = 2
+"""So many resources without a tag are named one by one."""
 
 
 class MissingTags(Rule):
@@ -20,9 +24,17 @@ class MissingTags(Rule):
 
     ## What it checks
     That every IAM resource which can carry tags has the required ones: by default
-    `Environment`, `Owner` and `CreatedBy`, and `ExpirationDate` on users. The provider's
-    `default_tags` count. Types that AWS cannot tag are left alone. Where the tags are partly
-    unknown, the confidence is low.
+    `Environment`, `Owner` and `CreatedBy`, and `ExpirationDate` on users and on whatever is for
+    partners. The provider's `default_tags`, a plan's `tags_all` and the `stack_tags` of the
+    settings count. AWS takes `owner` and `Owner` for the same key of an IAM resource: either
+    will do here, and TAG-002 speaks about the spelling.
+
+    Types that cannot be tagged are left alone: groups, inline policies, access keys, and in
+    CloudFormation managed policies and instance profiles too. Where the tags are partly
+    unknown, and in modules that others call, the confidence is low.
+
+    A tag that none of several resources deployed together has is one finding, at the provider
+    or the first of them, and one for each only with the pedantic persona.
 
     ## Why it matters
     Tags say who answers for a role and when it may go. Without them nobody dares to delete
@@ -40,6 +52,12 @@ class MissingTags(Rule):
       }
     }
     ```
+    ```yaml
+    Tags:
+      - { Key: Environment, Value: prod }
+      - { Key: Owner, Value: team-x@example.com }
+      - { Key: CreatedBy, Value: cloudformation }
+    ```
     """
 
     id = "TAG-001"
@@ -50,42 +68,77 @@ class MissingTags(Rule):
         Framework.NIST: ("CM-8", "AC-16"),
         Framework.ISO: ("A.5.9", "A.5.13"),
         Framework.FSBP: ("IAM.24", "IAM.25"),
+        Framework.WELL_ARCHITECTED: ("SEC03-BP04",),
     }
-    equivalents = {"kics": ("e38a8e0a-b88b-4902-b3fe-b0fcb17d5c10",)}
-    references = ("https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html",)
+    equivalents = {
+        "kics": ("e38a8e0a-b88b-4902-b3fe-b0fcb17d5c10",),
+        "aws-config": ("REQUIRED_TAGS",),
+    }
+    references = (
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html",
+        "https://docs.aws.amazon.com/prescriptive-guidance/latest/tagging-best-practices/introduction.html",
+    )
 
     def check_graph(self, graph: Graph) -> Iterator[Finding]:
-        taggable = resource_types().taggable
-        for resource in graph.resources:
-            if resource.type in taggable and not resource.is_data:
-                yield from self._check(resource, graph)
+        groups: defaultdict[str, list[_Lack]] = defaultdict(list)
+        for resource in taggable(graph):
+            tags = tags_of(resource)
+            lack = _Lack(resource, tags, missing_keys(resource, tags, graph))
+            groups[resource.deployment.path].append(lack)
+        for members in groups.values():
+            yield from self._of_deployment(members, graph)
 
-    def _check(self, resource: Resource, graph: Graph) -> Iterator[Finding]:
-        tags = tags_of(resource)
-        missing = [
-            key
-            for key, requirement in graph.settings.tags.items()
-            if key not in tags.values
-            and key not in graph.settings.stack_tags
-            and _is_asked_for(requirement, resource, graph)
-        ]
-        if not missing:
-            return
-        listed = ", ".join(missing)
-        yield self.finding(
+    def _of_deployment(self, members: list[_Lack], graph: Graph) -> Iterator[Finding]:
+        unused: frozenset[str] = frozenset()
+        if len(members) > FEW:
+            used = {key for key in graph.settings.tags for one in members if one.tags.find(key)}
+            unused = frozenset(key for one in members for key in one.missing) - used
+        for_all = [one for one in members if one.is_sure and unused.intersection(one.missing)]
+        if for_all:
+            yield self._for_all(for_all, [key for key in graph.settings.tags if key in unused])
+        for one in members:
+            by_itself = [key for key in one.missing if key not in unused]
+            if by_itself:
+                yield self._for_one(one, by_itself, Persona.REGULAR)
+            like_all = [key for key in one.missing if key in unused]
+            if like_all:
+                yield self._for_one(one, like_all, Persona.PEDANTIC)
+
+    def _for_one(self, one: _Lack, missing: list[str], persona: Persona) -> Finding:
+        listed, resource = ", ".join(missing), one.resource
+        written = one.tags.span
+        is_here = written is not None and resource.span.contains(written)
+        return self.finding(
             f"{resource.address} has no tag {listed}",
             on=resource,
-            at=tags.span or resource.header,
-            confidence=Confidence.HIGH if tags.is_complete else Confidence.LOW,
+            at=written if written is not None and is_here else resource.header,
+            confidence=Confidence.HIGH if one.is_sure else Confidence.LOW,
+            persona=persona,
             hint=f"add {listed}, best as default tags for everything",
             evidence=listed,
         )
 
+    def _for_all(self, lacking: list[_Lack], missing: list[str]) -> Finding:
+        first = min((one.resource for one in lacking), key=lambda found: len(found.assumptions))
+        listed = ", ".join(missing)
+        return self.finding(
+            f"no IAM resource here has a tag {listed} ({len(lacking)} resources)",
+            on=first,
+            at=first.provider.span or first.header,
+            related=[(one.resource.header, "has none") for one in lacking[:6]],
+            hint=f"add {listed} to everything, best as default_tags of the provider",
+            evidence=f"everything: {listed}",
+        )
 
-def _is_asked_for(requirement: TagRequirement, resource: Resource, graph: Graph) -> bool:
-    if not requirement.only_for:
-        return True
-    path = resource.text("path") or "/"
-    if "temporary" in requirement.only_for and path in graph.settings.temporary_paths:
-        return True
-    return "users" in requirement.only_for and resource.type == "aws_iam_user"
+
+@dataclass(frozen=True, slots=True)
+class _Lack:
+    """A resource, its tags, and the required ones that it has not."""
+
+    resource: Resource
+    tags: Tags
+    missing: tuple[str, ...]
+
+    @property
+    def is_sure(self) -> bool:
+        return self.tags.is_complete and not self.resource.deployment.is_library
