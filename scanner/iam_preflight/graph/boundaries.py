@@ -6,15 +6,24 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 from __future__ import annotations
 
 from enum import IntEnum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from iam_preflight.graph.model import Policy
 from iam_preflight.policy.context import Context, Presence
+from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.truth import Doubt, Truth
+from iam_preflight.values import Known
 
 if TYPE_CHECKING:
-    from iam_preflight.graph.model import Graph, Policy
+    from collections.abc import Iterable
+
+    from iam_preflight.graph.lookup import Lookup
+    from iam_preflight.graph.model import Graph
     from iam_preflight.policy.document import Pattern, Statement
     from iam_preflight.policy.effective import Effective
+    from iam_preflight.resources import Resource
+    from iam_preflight.settings import Settings
 
 KEY = "iam:permissionsboundary"
 
@@ -70,6 +79,34 @@ def _lets(
         for reason in decision.allowed_by
         if statement is None or reason.statement is statement
     )
+
+
+def mark_boundaries(policies: Iterable[Policy], lookup: Lookup, settings: Settings) -> None:
+    """Marks the policies that conditions or the settings ask for as boundary, or whose name says so.
+
+    A policy that somebody holds is judged by what it gives, whatever its name.
+    """
+    for policy in policies:
+        for statement in policy.document.statements:
+            for condition in statement.conditions:
+                if condition.key_name == KEY:
+                    for value in condition.values:
+                        named = _policy_of(value, policy.resource, lookup)
+                        if named is not None:
+                            named.is_boundary = True
+        if not policy.attachments and policy.use is DocumentUse.IDENTITY:
+            names = (policy.name, policy.resource.name, policy.arn.text if policy.arn else "")
+            is_listed = any(fnmatchcase(n, p) for p in settings.boundaries for n in names)
+            if is_listed or any("boundary" in name.lower() for name in names):
+                policy.is_boundary = True
+
+
+def _policy_of(value: Pattern, resource: Resource, lookup: Lookup) -> Policy | None:
+    reference = value.reference
+    if reference is not None:
+        where = reference.deployment or resource.deployment.path
+        return lookup.at(where, reference.address, Policy)
+    return lookup.find(Known(value.text, value.span), Policy, resource)
 
 
 def boundary_of(graph: Graph) -> Policy | None:

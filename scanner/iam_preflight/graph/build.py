@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.graph.accounts import account_book
 from iam_preflight.graph.arns import join_texts, partition_of
 from iam_preflight.graph.attribute_grants import granted_by
+from iam_preflight.graph.boundaries import mark_boundaries
 from iam_preflight.graph.environments import Environments
 from iam_preflight.graph.lookup import Lookup
 from iam_preflight.graph.model import (
@@ -103,6 +104,7 @@ def build_graph(
 class _Builder:
     def __init__(self, resources: tuple[Resource, ...], settings: Settings) -> None:
         self.resources = resources
+        self.settings = settings
         self.accounts = account_book(resources, settings)
         self.environments = Environments(settings)
         self.types = resource_types()
@@ -498,9 +500,12 @@ class _Builder:
 
     def judge_uses(self) -> None:
         """Decides what documents are for, now that it is known who holds them."""
+        mark_boundaries(self.policies, self.lookup, self.settings)
         shown: set[tuple[int, int]] = set()
         for policy in self.policies:
             if policy.is_source_only:
+                if policy.is_boundary:
+                    policy.use = DocumentUse.BOUNDARY
                 continue
             if policy.is_boundary and not policy.attachments:
                 policy.use = DocumentUse.BOUNDARY
