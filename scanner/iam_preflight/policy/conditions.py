@@ -128,7 +128,7 @@ class ConditionMatcher:
             return Truth.MAYBE, Doubt.HOLE
         values = context.get(self.key)
         match values:
-            case Presence.ABSENT:
+            case Presence.ABSENT | ():  # a key without values is as good as none
                 return self.when_absent(), Doubt.HOLE
             case Presence.PRESENT:
                 return self._when_present(), Doubt.CONDITION

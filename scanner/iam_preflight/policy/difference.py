@@ -27,7 +27,7 @@ from iam_preflight.policy.evaluate import PolicySet
 from iam_preflight.policy.matchers import ResourceArn
 from iam_preflight.policy.pair import Asked, Pair, is_variable, variable_key
 from iam_preflight.policy.rewriting import as_assumptions, decided, environments, said_by
-from iam_preflight.policy.search import STAR, Find, Limits, Search
+from iam_preflight.policy.search import MAX_NAMES, STAR, Find, Limits, Search
 from iam_preflight.policy.solver import solve
 from iam_preflight.policy.truth import Truth
 
@@ -200,7 +200,10 @@ class _Comparison:
         """Confirmed finds, and whether there are finds that could not be confirmed."""
         witnesses: list[Witness] = []
         is_open = False
-        for find in self._search(pair, is_sound=False).finds():
+        search = self._search(pair, is_sound=False)
+        for find in search.finds():
+            if not find.action.is_known:
+                find = _with_known_names(find, search)
             witness = self._confirmed(pair, find)
             if witness is None:
                 is_open = True
@@ -268,6 +271,14 @@ class _Comparison:
         if solution.is_new and solution.symbols:
             return self._with_values(pair, dict(solution.symbols)) or doubt
         return doubt
+
+
+def _with_known_names(find: Find, search: Search) -> Find:
+    """The find with actions that AWS has, where it has any that are alike."""
+    names = tuple(itertools.islice(search.known_like(find.action), MAX_NAMES))
+    if not names:
+        return find
+    return replace(find, action=replace(find.action, names=names, is_known=True))
 
 
 def _undecided(pair: Pair) -> Undecided:

@@ -95,7 +95,6 @@ class Domain:
         # each set condition is met, or not, because of one value at most
         largest = min(quantified, len(singles))
         count = 0
-        yield ()
         for size in range(1, largest + 1):
             for together in itertools.combinations(singles, size):
                 count += 1
@@ -110,7 +109,7 @@ class Domain:
         how = use.atom.condition.operator
         if use.atom.condition.assumptions and use.is_loose:
             return True
-        if value is None or how.base == "null":
+        if not value or how.base == "null":
             return self._null_or_absent(use, value)
         met = [self._meets(use, single) != how.is_negated for single in value]
         return any(met) if how.quantifier == "foranyvalue" else all(met)
@@ -118,7 +117,7 @@ class Domain:
     def _null_or_absent(self, use: Use, value: Value) -> bool:
         how = use.atom.condition.operator
         if how.base == "null":
-            wanted = "true" if value is None else "false"
+            wanted = "false" if value else "true"
             return any(
                 v.text.lower() == wanted if v.is_known else use.is_loose
                 for v in use.atom.condition.values

@@ -120,6 +120,7 @@ class _Reader:
             holes or tuple(self.lost),
             tuple(self.problems),
             self.parsed or value,
+            tuple(self.lost),
         )
 
     def _distinct(self, value: Value) -> Iterator[Unknown]:
@@ -303,6 +304,10 @@ class _Reader:
                             self._problem(f'"{key}" is not a type of principal', arm.key_span(key))
                         for pattern in self._patterns(entries[key], more):
                             yield PrincipalPattern(kind or key, pattern)
+                case Listing():
+                    self._problem('Principal must be "*" or an object', arm.span)
+                    for pattern in self._patterns(arm, more):
+                        yield PrincipalPattern("*" if pattern.text == "*" else "AWS", pattern)
                 case Known(value=None):
                     continue
                 case _:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from iam_preflight.knowledge.actionset import bits_of
@@ -43,6 +43,9 @@ Loosely: TypeAlias = "tuple[Tokens, bool]"
 MAX_NAMES = 25
 """Actions of one class that are named."""
 
+_WELL_KNOWN = ("s3", "ec2", "iam", "lambda")
+"""Services to take examples from."""
+
 STAR: Tokens = ("*",)
 """What a request for an action without resources has for a resource."""
 
@@ -70,8 +73,11 @@ class ActionClass:
     """Actions that the same clauses are about."""
 
     clauses: tuple[Clause, ...]
+    """Those that have to be looked at."""
+    selected: frozenset[Clause]
+    """All that are about the actions."""
     names: tuple[str, ...]
-    """Some of them."""
+    """Some of the actions."""
     is_known: bool
     """Whether AWS has them; else the names are made up."""
 
@@ -132,7 +138,7 @@ class Search:
             for selection, names in found.items():
                 clauses = tuple(self.clauses[i] for i in selection)
                 if any(clause.side is Side.NEW and clause.is_allow for clause in clauses):
-                    yield ActionClass(clauses, tuple(names), is_known)
+                    yield ActionClass(clauses, frozenset(clauses), tuple(names), is_known)
             seen.update(found)
 
     def _guesses(self, clause: Clause) -> bool:
@@ -141,41 +147,47 @@ class Search:
 
     def _known_names(self, patterns: list[_NamePatterns]) -> Iterator[tuple[tuple[int, ...], str]]:
         """AWS's actions, with the clauses that are about each."""
-        for key in self._known_services(patterns):
-            names = [own.of(key) for own in patterns]
-            if self._is_same(names):
-                continue
-            service = self.catalog.service(key)
-            classes: dict[tuple[int, ...], int] = {(): service.full}
-            for number, (clause, own) in enumerate(zip(self.clauses, names, strict=True)):
-                mask = 0
-                for name in own:
-                    mask |= service.matching(name)
-                if clause.statement.is_not_action:
-                    mask = ~mask
-                split: dict[tuple[int, ...], int] = {}
-                for selection, members in classes.items():
-                    if members & mask:
-                        split[(*selection, number)] = members & mask
-                    if members & ~mask:
-                        split[selection] = members & ~mask
-                classes = split
-            for selection, members in classes.items():
-                for index in itertools.islice(bits_of(members), MAX_NAMES):
-                    yield selection, f"{key}:{service.names[index]}"
-
-    def _known_services(self, patterns: list[_NamePatterns]) -> Iterator[str]:
-        """AWS's services that are named; of those that are only all services, one."""
         named = {key for own in patterns for key in own.plain}
-        yield from sorted(named & self.catalog.services.keys())
-        wild = {pattern for own in patterns for pattern in own.wild}
-        if not wild and not any(clause.statement.is_not_action for clause in self.clauses):
-            return
-        others = (key for key in ("s3", "ec2", *self.catalog.services) if key not in named)
-        if all(pattern.service == pattern.name == "*" for pattern in wild):
-            yield next(others)
-        else:
-            yield from dict.fromkeys(others)
+        # services that nobody names are alike; a few of them stand for the others
+        is_whole = all(p.service == p.name == "*" for own in patterns for p in own.wild)
+        alike = (key for key in (*_WELL_KNOWN, *self.catalog.services) if key not in named)
+        others = itertools.islice(alike, 1 if is_whole else len(_WELL_KNOWN))
+        for key in (*sorted(named & self.catalog.services.keys()), *others):
+            names = [own.of(key) for own in patterns]
+            if not self._is_same(names):
+                for selection, members in self._known_classes(key, names).items():
+                    for index in itertools.islice(bits_of(members), MAX_NAMES):
+                        yield selection, f"{key}:{self.catalog.service(key).names[index]}"
+
+    def _known_classes(self, key: str, names: list[frozenset[str]]) -> dict[tuple[int, ...], int]:
+        """A service's actions by the clauses that are about them."""
+        service = self.catalog.service(key)
+        classes: dict[tuple[int, ...], int] = {(): service.full}
+        for number, (clause, own) in enumerate(zip(self.clauses, names, strict=True)):
+            mask = 0
+            for name in own:
+                mask |= service.matching(name)
+            if clause.statement.is_not_action:
+                mask = ~mask
+            split: dict[tuple[int, ...], int] = {}
+            for selection, members in classes.items():
+                if members & mask:
+                    split[(*selection, number)] = members & mask
+                if members & ~mask:
+                    split[selection] = members & ~mask
+            classes = split
+        return classes
+
+    def known_like(self, action: ActionClass) -> Iterator[str]:
+        """AWS's actions that the same clauses are about as a made-up one."""
+        patterns = [_NamePatterns(clause, self._guesses(clause)) for clause in self.clauses]
+        named = {key for own in patterns for key in own.plain}
+        wanted = tuple(i for i, clause in enumerate(self.clauses) if clause in action.selected)
+        for key in self.catalog.services:
+            if key not in named:
+                members = self._known_classes(key, [own.of(key) for own in patterns]).get(wanted, 0)
+                for index in bits_of(members):
+                    yield f"{key}:{self.catalog.service(key).names[index]}"
 
     def _possible_names(
         self, patterns: list[_NamePatterns]
@@ -200,6 +212,8 @@ class Search:
 
     def _is_same(self, names: list[frozenset[str]]) -> bool:
         """Whether old and new say the same about a service, statement by statement."""
+        if self.layers[Side.OLD] != self.layers[Side.NEW]:
+            return False
         said: dict[Side, Counter[Hashable]] = {Side.OLD: Counter(), Side.NEW: Counter()}
         for clause, patterns in zip(self.clauses, names, strict=True):
             if patterns or clause.statement.is_not_action:
@@ -392,7 +406,7 @@ def _without_common_denies(action: ActionClass) -> ActionClass:
         or clause.side is Side.NEW
         or not any(_is_within(clause, other) for other in new)
     )
-    return ActionClass(kept, action.names, action.is_known)
+    return replace(action, clauses=kept)
 
 
 def _is_within(inner: Clause, outer: Clause) -> bool:

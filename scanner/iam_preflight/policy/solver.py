@@ -273,7 +273,7 @@ class _Key:
         self.texts: list[Any] = []
         self.numbers: list[Any] = []
         self.is_v6: list[Any] = []
-        self.constraints: list[Any] = [] if quantified else list(self.used)
+        self.constraints: list[Any] = [z3.Or(self.used)] if quantified else list(self.used)
         if kind == "text":
             self.texts = [z3.String(f"text {name} {i}") for i in range(self.count)]
             if {a.condition.operator.base for a in atoms} <= {"bool", "null"}:
