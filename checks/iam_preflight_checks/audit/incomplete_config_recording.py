@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Finding, Framework, Persona, Severity
+from iam_preflight.graph.baseline import baseline_of, flag, provides
+from iam_preflight.graph.targets import resource_of
+from iam_preflight.knowledge.audit import audit_facts
+from iam_preflight.resources import Framework as Language
+from iam_preflight.rules import Rule
+from iam_preflight.values import blocks_of, bool_of, items_of, show, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.model import Graph
+    from iam_preflight.resources import Resource
+    from iam_preflight.source import Span
+    from iam_preflight.values import Mapping
+
+RECORDER = "aws_config_configuration_recorder"
+STATUS = "aws_config_configuration_recorder_status"
+AGGREGATOR = "aws_config_configuration_aggregator"
+
+
+class IncompleteConfigRecording(Rule):
+    """AWS Config is missing, stopped, or does not record IAM.
+
+    ## What it checks
+    - A recorder that leaves out IAM: it lists resource types without `AWS::IAM::…`, or lists
+      them among the exclusions; or no recorder in the code includes global types
+      (`include_global_resource_types`), which IAM's are.
+    - A recorder that is never started: a `recorder_status` of false, or none in Terraform.
+    - In code that sets up an audit baseline (AUDIT-001 says when): no recorder; for persona
+      pedantic also an organization without an aggregator and a recorder with a role of its own
+      instead of the service-linked one.
+
+    Only one region need record global types. `external_controls: [config]` says that another
+    repository has AWS Config; with AWS Control Tower nothing is asked for.
+
+    ## Why it matters
+    AWS Config knows what a role or policy looked like last week and who changed it since; and
+    its rules find keys that nobody rotates. It can do neither for what it does not record.
+
+    ## How to fix
+    Record all supported types, and the global ones in the home region.
+
+    ## Example
+    ```hcl
+    resource "aws_config_configuration_recorder" "this" {
+      role_arn = aws_iam_service_linked_role.config.arn
+      recording_group {
+        all_supported                 = true
+        include_global_resource_types = true
+      }
+    }
+    ```
+    ```yaml
+    Recorder:
+      Type: AWS::Config::ConfigurationRecorder
+      Properties:
+        RecordingGroup:
+          AllSupported: true
+          IncludeGlobalResourceTypes: true
+    ```
+    """
+
+    id = "AUDIT-004"
+    name = "incomplete-config-recording"
+    severity = Severity.MEDIUM
+    practice = 6
+    reads = (*audit_facts().control_types, RECORDER, STATUS, AGGREGATOR)
+    compliance = {
+        Framework.CIS: ("3.3", "4.3"),
+        Framework.NIST: ("CM-8", "CM-6", "AU-12"),
+        Framework.ISO: ("A.8.9", "A.8.16"),
+        Framework.FSBP: ("Config.1",),
+        Framework.WELL_ARCHITECTED: ("SEC04-BP01",),
+    }
+    equivalents = {
+        "checkov": ("CKV_AWS_121", "CKV2_AWS_45", "CKV2_AWS_48"),
+        "trivy": ("AWS-0019",),
+        "kics": ("ac5a0bc0", "9f3cf08e"),
+        "terrascan": ("AC_AWS_0049",),
+        "prowler": ("config_recorder_all_regions_enabled",),
+    }
+    references = (
+        "https://docs.aws.amazon.com/config/latest/developerguide/select-resources.html",
+        "https://docs.aws.amazon.com/config/latest/developerguide/using-service-linked-roles.html",
+    )
+
+    def check_graph(self, graph: Graph) -> Iterator[Finding]:
+        recorders = graph.of_type(RECORDER)
+        missing = {id(one): _left_out(one) for one in recorders}
+        if recorders and all(missing.values()):
+            for recorder in recorders:
+                yield from self._without_iam(recorder, missing[id(recorder)])
+        for recorder in recorders:
+            yield from self._stopped(recorder, graph)
+        baseline = baseline_of(graph)
+        if baseline is None or provides(graph, "config"):
+            return
+        if not recorders:
+            yield self.finding(
+                "AWS Config does not record this baseline's accounts",
+                on=baseline.anchor,
+                at=baseline.place,
+                confidence=baseline.absence("config"),
+                hint="add a recorder of all types, or name config under external_controls",
+                evidence="no recorder",
+            )
+            return
+        if baseline.organization is not None:
+            yield from self._not_aggregated(baseline.organization, graph)
+        for recorder in recorders:
+            yield from self._own_role(recorder)
+
+    def _without_iam(self, recorder: Resource, found: tuple[Span, str] | None) -> Iterator[Finding]:
+        if found is None:
+            return
+        place, why = found
+        yield self.finding(
+            f"AWS Config does not record IAM: {why}",
+            on=recorder,
+            at=place,
+            related=((recorder.header, "the recorder"),),
+            hint="record all supported types and the global ones",
+            evidence=why,
+        )
+
+    def _stopped(self, recorder: Resource, graph: Graph) -> Iterator[Finding]:
+        # a recorder of CloudFormation starts by itself when there is a delivery channel
+        if recorder.deployment.framework is Language.CLOUDFORMATION:
+            return
+        own = [
+            status
+            for status in graph.of_type(STATUS)
+            if resource_of(status.get("name"), status, graph, RECORDER) in (recorder, None)
+        ]
+        if any(flag(status, "is_enabled", default=False) is not False for status in own):
+            return
+        subject = own[0] if own else recorder
+        yield self.finding(
+            "the AWS Config recorder is never started",
+            on=subject,
+            at=subject.span_of("is_enabled") if own else subject.header,
+            related=((recorder.header, "the recorder"),) if own else (),
+            hint="add an aws_config_configuration_recorder_status with is_enabled = true",
+            evidence="is_enabled",
+        )
+
+    def _not_aggregated(self, organization: Resource, graph: Graph) -> Iterator[Finding]:
+        for aggregator in graph.of_type(AGGREGATOR):
+            if aggregator.get("organization_aggregation_source") is not None:
+                return
+        yield self.finding(
+            "no aggregator shows AWS Config of the whole organization",
+            on=organization,
+            at=organization.header,
+            severity=Severity.LOW,
+            persona=Persona.PEDANTIC,
+            hint="add an aggregator with the organization as its source",
+            evidence="no aggregator",
+        )
+
+    def _own_role(self, recorder: Resource) -> Iterator[Finding]:
+        value = recorder.get("role_arn")
+        shown = show(value)
+        if value is None or not shown or "aws-service-role" in shown or "service_linked" in shown:
+            return
+        yield self.finding(
+            "AWS Config records with a role of its own, whose policy may lag behind new types",
+            on=recorder,
+            at=value.span,
+            severity=Severity.LOW,
+            persona=Persona.PEDANTIC,
+            hint="use the service-linked role AWSServiceRoleForConfig",
+            evidence="role_arn",
+        )
+
+
+def _left_out(recorder: Resource) -> tuple[Span, str] | None:
+    """Where and why a recorder does not record IAM; None where it does, or may do so."""
+    groups = [block for _, block in blocks_of(recorder.get("recording_group"))]
+    if not groups:
+        return recorder.header, "global types are left out unless they are asked for"
+    group = groups[0]
+    for _, exclusion in blocks_of(group.get("exclusion_by_resource_types")):
+        for _, item in items_of(exclusion.get("resource_types")):
+            if (text_of(item) or "").startswith("AWS::IAM::"):
+                return item.span, "it excludes IAM's types"
+    if _uses_exclusion(group):
+        return None
+    listed = list(items_of(group.get("resource_types")))
+    everything = group.get("all_supported")
+    if listed or (everything is not None and bool_of(everything) is False):
+        if any((text_of(item) or "AWS::IAM::").startswith("AWS::IAM::") for _, item in listed):
+            return None
+        first = listed[0][1].span if listed else group.span
+        return first, "IAM's types are not among those it lists"
+    global_types = group.get("include_global_resource_types")
+    if global_types is not None and bool_of(global_types) is not False:
+        return None
+    place = group.span if global_types is None else global_types.span
+    return place, "global types are left out"
+
+
+def _uses_exclusion(group: Mapping) -> bool:
+    """Recording everything but some types takes in the global ones too."""
+    return any(
+        text_of(block.get("use_only")) == "EXCLUSION_BY_RESOURCE_TYPES"
+        for _, block in blocks_of(group.get("recording_strategy"))
+    )
