@@ -10,9 +10,10 @@ closing bracket is let pass: what stands before it is better judged than lost.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from iam_preflight.source import Span
@@ -39,6 +40,7 @@ HOLE = "\ue000"
 
 MAX_DEPTH = 200
 
+_WIDE = re.compile(r"[^\x00-\x7f]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _PLAIN = re.compile(r'[^"\\\ue000\x00-\x1f]+')
@@ -62,6 +64,8 @@ class Origin:
     starts: tuple[int, ...]
     pieces: tuple[Fragment | Unknown, ...]
     whole: Span
+    _wide: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict, compare=False)
+    """By piece: the characters that take several bytes, and how many more up to each."""
 
     def span(self, start: int, end: int) -> Span:
         if not self.pieces:
@@ -79,25 +83,31 @@ class Origin:
         inner = at - self.starts[index]
         span = piece.span
         written = span.end - span.start
-        size, byte = _byte_offsets(piece.text, inner)
+        size, byte = self._byte_offsets(index, piece.text, inner)
         if written == size + 2 and span.source.data[span.start : span.start + 1] in (b'"', b"'"):
             byte += 1
         elif written != size:
             return span
         return Span(span.source, span.start + byte, span.start + byte)
 
+    def _byte_offsets(self, index: int, text: str, at: int) -> tuple[int, int]:
+        """How many bytes a piece's text has, and how many come before the character `at`."""
+        # asked for every string of a document: text that is ASCII, nearly all, must cost nothing,
+        # and any other must not be gone through from the start each time
+        if text.isascii():
+            return len(text), at
+        wide = self._wide.get(index)
+        if wide is None:
+            places = [found.start() for found in _WIDE.finditer(text)]
+            extra = [0, *accumulate(len(text[place].encode()) - 1 for place in places)]
+            wide = self._wide[index] = (places, extra)
+        places, extra = wide
+        return len(text) + extra[-1], at + extra[bisect_left(places, at)]
+
     def is_sensitive(self, start: int, end: int) -> bool:
         first = max(bisect_right(self.starts, start) - 1, 0)
         last = bisect_right(self.starts, max(end - 1, start))
         return any(piece.sensitive for piece in self.pieces[first:last])
-
-
-def _byte_offsets(text: str, at: int) -> tuple[int, int]:
-    """How many bytes the text has, and how many come before the character `at`."""
-    # asked for every string of a document: text that is ASCII, nearly all, must cost nothing
-    if text.isascii():
-        return len(text), at
-    return len(text.encode("utf-8")), len(text[:at].encode("utf-8"))
 
 
 def parse_json(text: Value) -> Value:
