@@ -239,6 +239,15 @@ def test_an_import_is_what_another_stack_exports(exported, imported):
     assert value.span.path == "user.yaml"
 
 
+def test_a_default_that_no_stack_is_called_does_not_hide_the_export():
+    user = USER.replace("{Type: String}", "{Type: String, Default: network}")
+    imported = '{"Fn::Sub": "${Network}-RoleArn"}'
+    files = {"network.yaml": NETWORK % "prod-RoleArn", "user.yaml": user % imported}
+    found, _ = load_files(files)
+    value = next(r for r in found if r.address == "User").get("description")
+    assert value.reference == Reference("Role", "arn", "network.yaml")
+
+
 @pytest.mark.parametrize(
     ("exported", "imported"),
     [

@@ -567,8 +567,21 @@ def _assumption(test: Value, scope: Scope) -> Assumption | bool:
 
 
 def _import_value(argument: Value, span: Span, scope: Scope) -> Value:
+    """What another stack exports: under the name as it is, else whatever a name with holes fits.
+
+    Parameters that say which stack it is mostly have a default that no stack is called.
+    """
+
+    def imported(name: Value) -> Value:
+        return lift((name,), lambda arm: scope.frame.import_value(arm, span), span, scope)
+
     name = _evaluate(argument, scope)
-    return lift((name,), lambda arm: scope.frame.import_value(arm, span), span, scope)
+    found = imported(name)
+    if isinstance(found, Unknown) and found.reason is Reason.REMOTE and not scope.is_strict:
+        open_name = _evaluate(argument, replace(scope, is_strict=True))
+        if show(open_name) != show(name):
+            return imported(open_name)
+    return found
 
 
 def _get_azs(argument: Value, span: Span, _: Scope) -> Value:
