@@ -48,7 +48,7 @@ SOFT_MARKERS = ("LICENSE", "LICENSE.md", "LICENSE.txt", ".gitignore", ".github",
 OUR_FILES = (".iam-preflight.", ".iam-preflight-")
 """Settings and baselines: YAML and JSON, but never templates."""
 
-TERRAFORM_SUFFIXES = (".tf", ".tf.json", ".tofu", ".tofu.json")
+TERRAFORM_SUFFIXES = (".tf", ".tf.json", ".tofu", ".tofu.json", "terragrunt.hcl")
 TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from iam_preflight.discovery import FolderTree, Workspace
+from iam_preflight.discovery import TERRAFORM_SUFFIXES, FolderTree, Workspace
 from iam_preflight.terraform.configuration import Configuration
 from iam_preflight.terraform.functions.encoding import json_parts
 from iam_preflight.terraform.load import TerraformOptions, load_root, load_terraform
@@ -33,7 +33,8 @@ def load(
     """The resources of a small configuration by address, and what is wrong with it."""
     named = {"main.tf": files} if isinstance(files, str) else files
     workspace = Workspace(MemoryTree(named))
-    found = load_terraform(workspace, tuple(named), options or TerraformOptions(), everything)
+    paths = tuple(path for path in workspace.tree.files(".") if path.endswith(TERRAFORM_SUFFIXES))
+    found = load_terraform(workspace, paths, options or TerraformOptions(), everything)
     resources = {resource.address: resource for resource in found}
     return resources, workspace.problems
 

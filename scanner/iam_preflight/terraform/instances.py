@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.source import SourceFile, Span
     from iam_preflight.terraform.configuration import Configuration, Module
+    from iam_preflight.terraform.functions.arguments import Function
     from iam_preflight.terraform.plan_join import Join
 
 MAX_MODULE_DEPTH = 32
@@ -73,6 +74,8 @@ class Root:
 
     configuration: Configuration
     deployment: Deployment
+    directory: str
+    """The folder of the root module: paths in expressions begin there."""
     budget: Budget
     module_map: dict[str, str]
     """Directories of modules by their source, given by the user."""
@@ -129,7 +132,7 @@ class ModuleInstance:
     # ---- files
 
     def _inside(self, path: str) -> str | None:
-        return self.root.configuration.workspace.beside(self.root.deployment.path, path)
+        return self.root.configuration.workspace.beside(self.root.directory, path)
 
     def read_file(self, path: str) -> SourceFile | None:
         workspace = self.root.configuration.workspace
@@ -155,6 +158,9 @@ class ModuleInstance:
         if source.path not in templates:
             templates[source.path] = parse()
         return templates[source.path]
+
+    def function(self, _name: str) -> Function | None:
+        return None
 
     def planned_keys(self, address: str) -> list[str | int] | None:
         return None if self.root.join is None else self.root.join.keys_of(address)
@@ -204,7 +210,7 @@ class ModuleInstance:
     def _path(self, name: str, span: Span) -> Value:
         match name:
             case "module":
-                start = self.root.deployment.path or "."
+                start = self.root.directory or "."
                 return Known(posixpath.relpath(self.module.directory or ".", start), span)
             case "root" | "cwd":
                 # the working directory is absolute in Terraform; here it only finds files
@@ -389,7 +395,7 @@ class ModuleInstance:
         if shown is None:
             return None, f'the source of module "{name}" is not known'
         directory = configuration.locate(
-            self.root.deployment.path,
+            self.root.directory,
             self.module.directory,
             self._name(f"module.{name}"),
             shown,

@@ -16,6 +16,7 @@ from iam_preflight.terraform.roots import find_roots
 from iam_preflight.terraform.scope import Budget
 from iam_preflight.terraform.surroundings import is_library, surroundings_of
 from iam_preflight.terraform.syntax import parse_file
+from iam_preflight.terraform.terragrunt import Unit, find_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,7 +53,8 @@ def load_terraform(
 ) -> Iterator[Resource]:
     """Every resource of the wanted types in every root among the files, root by root."""
     configuration = Configuration(workspace, parse_file)
-    roots = find_roots(configuration, files)
+    units = list(find_units(configuration, files))
+    roots = find_roots(configuration, files, {unit.module for unit in units})
     joins: dict[str, Join] = {}
     for path in options.plans:
         plan = read_plan(workspace, path)
@@ -64,16 +66,21 @@ def load_terraform(
         else:
             joins[directory] = Join(plan)
     for directory in sorted({*roots, *joins}):
-        join = joins.get(directory)
-        root = load_root(configuration, directory, options, join)
-        seen: set[str] = set()
-        for instance in root.walk():
-            for resource in instance.resources(is_wanted):
-                seen.add(resource.address)
-                yield resource
-            yield from surroundings_of(instance, is_wanted)
-        if join is not None:
-            yield from _only_planned(join, root.root.deployment, seen, is_wanted)
+        root = load_root(configuration, directory, options, joins.get(directory))
+        yield from _resources_under(root, is_wanted)
+    for unit in units:
+        yield from _resources_under(load_unit(configuration, unit, options), is_wanted)
+
+
+def _resources_under(root: ModuleInstance, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
+    seen: set[str] = set()
+    for instance in root.walk():
+        for resource in instance.resources(is_wanted):
+            seen.add(resource.address)
+            yield resource
+        yield from surroundings_of(instance, is_wanted)
+    if root.root.join is not None:
+        yield from _only_planned(root.root.join, root.root.deployment, seen, is_wanted)
 
 
 def _root_of(configuration: Configuration, plan: Plan, roots: Sequence[str]) -> str | None:
@@ -122,5 +129,19 @@ def load_root(
     if join is not None:
         inputs = planned_inputs(join, module, inputs)
     deployment = Deployment(directory, framework, chosen, hints, is_for_others)
-    root = Root(configuration, deployment, Budget(), dict(options.module_map), set(), join)
+    root = Root(
+        configuration, deployment, directory, Budget(), dict(options.module_map), set(), join
+    )
     return ModuleInstance(root, module, inputs=inputs)
+
+
+def load_unit(
+    configuration: Configuration, unit: Unit, options: TerraformOptions
+) -> ModuleInstance:
+    """The root module instance of a Terragrunt unit."""
+    module = configuration.module(unit.module)
+    assert module is not None
+    inputs, hints = collect(configuration, module, Assignments((), options.environment))
+    deployment = Deployment(unit.directory, Framework.TERRAFORM, options.workspace, hints)
+    root = Root(configuration, deployment, unit.module, Budget(), dict(options.module_map), set())
+    return ModuleInstance(root, module, inputs={**inputs, **unit.inputs})

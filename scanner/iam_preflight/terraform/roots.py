@@ -5,24 +5,31 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from iam_preflight.terraform.configuration import JSON_SUFFIXES, NATIVE_SUFFIXES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from iam_preflight.terraform.configuration import Configuration
 
 
-def find_roots(configuration: Configuration, files: Iterable[str]) -> list[str]:
-    """The folders to scan as roots, sorted.
+def find_roots(
+    configuration: Configuration, files: Iterable[str], called: Iterable[str] = ()
+) -> list[str]:
+    """The folders to scan as roots, sorted; `called` are known to be called by something else.
 
     Modules that call each other in a circle have no root; one of them is taken as such, so that
     nothing is passed over in silence.
     """
-    directories = sorted({posixpath.dirname(path) or "." for path in files})
+    suffixes = (*NATIVE_SUFFIXES, *JSON_SUFFIXES)
+    directories = sorted(
+        {posixpath.dirname(path) or "." for path in files if path.endswith(suffixes)}
+    )
     present = [d for d in directories if configuration.module(d) is not None]
     calls = {directory: _called(configuration, directory) for directory in present}
-    called = {target for targets in calls.values() for target in targets}
-    roots = [directory for directory in present if directory not in called]
-    reached = _reached(roots, calls)
+    inner = {target for targets in calls.values() for target in targets} | set(called)
+    roots = [directory for directory in present if directory not in inner]
+    reached = _reached([*roots, *called], calls)
     for directory in present:
         if directory not in reached:
             roots.append(directory)

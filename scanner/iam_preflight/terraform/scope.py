@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.errors import Problem
     from iam_preflight.source import SourceFile, Span
+    from iam_preflight.terraform.functions.arguments import Function
     from iam_preflight.terraform.tree import Expression, Template
 
 MAX_STEPS = 12_000_000
@@ -62,6 +63,9 @@ class Frame(Protocol):
 
     def template_of(self, source: SourceFile, parse: Callable[[], Template]) -> Template:
         """A template file, parsed once."""
+
+    def function(self, name: str) -> Function | None:
+        """A function that only this kind of frame knows."""
 
     def planned_keys(self, address: str) -> list[str | int] | None:
         """The keys that a plan has for a repeated block; None when no plan knows the block."""

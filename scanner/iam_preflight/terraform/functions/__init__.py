@@ -87,7 +87,7 @@ def folding() -> frozenset[str]:
 def call(invocation: Invocation, arguments: tuple[Value, ...]) -> Value:
     """Calls a function by name; every alternative of an argument gives an alternative result."""
     name = invocation.name
-    function = table().get(name)
+    function = table().get(name) or invocation.scope.frame.function(name)
     if function is None:
         if name in UNPREDICTABLE:
             return invocation.unknown(Reason.COMPUTED)
