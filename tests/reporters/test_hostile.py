@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_formats import render
 
@@ -162,7 +162,7 @@ OPTIONS = model.Options(show_suppressed=True)
 UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
-calm = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calm = settings(max_examples=60)
 
 
 def encodable(text: str) -> str:
