@@ -110,9 +110,8 @@ class FullAdministrativeAccess(Rule):
     def _full(self, exposure: Exposure, graph: Graph) -> Finding:
         statement = exposure.statement
         star = next((p for p in statement.actions if p.text in ("*", "*:*")), None)
+        star = star or exposure.opening.action_pattern("iam:PutRolePolicy")
         place = star.span if star is not None else statement.span_of("NotAction")
-        if star is None and not statement.is_not_action:
-            place = statement.actions[0].span
         resource = exposure.opening.resource_pattern()
         severity = _severity(exposure, graph)
         return self.finding(

@@ -82,7 +82,7 @@ def _lets(
 
 
 def mark_boundaries(policies: Iterable[Policy], lookup: Lookup, settings: Settings) -> None:
-    """Marks the policies that conditions or the settings ask for as boundary, or whose name says so.
+    """Marks as boundary the policies that conditions or settings ask for, or whose name says so.
 
     A policy that somebody holds is judged by what it gives, whatever its name.
     """
