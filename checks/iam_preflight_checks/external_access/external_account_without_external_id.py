@@ -3,13 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.accounts import Ownership, account_of
+from iam_preflight.graph.accounts import account_of, describe, is_example
 from iam_preflight.graph.mfa import requires_mfa
-from iam_preflight.graph.trust import (
-    grants,
-    requires_external_id,
-    requires_organization,
-)
+from iam_preflight.graph.trust import grants_by_statement, requires_external_id
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -26,7 +22,8 @@ class ExternalAccountWithoutExternalId(Rule):
     a positive condition on `sts:ExternalId` and without pinning your organization. Your own
     accounts are those the providers deploy to, those of the organization in the code, and
     those in the settings. Where no own account is known the confidence is medium: the account
-    may turn out to be yours. A partner's people who must use MFA are one step less severe.
+    may turn out to be yours. Where MFA is required the rule is silent: only people have a second
+    factor, and what can be confused is software (EXT-003 speaks about the account).
 
     ## Why it matters
     A vendor serves many customers with one account. Without an ExternalId, another customer
@@ -34,7 +31,8 @@ class ExternalAccountWithoutExternalId(Rule):
 
     ## How to fix
     Add the condition `StringEquals: {"sts:ExternalId": "<value the vendor gave you>"}`. If the
-    account is yours, name it under `accounts` in `.iam-preflight.yaml`.
+    account is yours, name it under `accounts` in `.iam-preflight.yaml`; if it belongs to your
+    company but not to your organization, under `trusted_accounts` with `first_party: true`.
 
     ## Example
     ```hcl
@@ -43,6 +41,11 @@ class ExternalAccountWithoutExternalId(Rule):
       variable = "sts:ExternalId"
       values   = ["d2f1c9e0-partner"]
     }
+    ```
+    ```yaml
+    Condition:
+      StringEquals:
+        sts:ExternalId: d2f1c9e0-partner
     ```
     """
 
@@ -69,26 +72,25 @@ class ExternalAccountWithoutExternalId(Rule):
     )
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        for grant in grants(principal.trust, graph.accounts):
-            statement = grant.statement
-            if grant.ownership not in (Ownership.EXTERNAL, Ownership.TRUSTED):
+        for statement, grants in grants_by_statement(principal, graph):
+            outside = [g for g in grants if g.ownership is not None and g.ownership.is_outside]
+            if not outside or requires_external_id(statement) or requires_mfa(statement):
                 continue
-            account = account_of(grant.principal.pattern)
-            known = graph.settings.trusted_accounts.get(str(account))
-            if known is not None and known.first_party:
-                continue
-            if requires_external_id(statement) or requires_organization(statement):
-                continue
-            is_sure = bool(graph.accounts.own) or grant.ownership is Ownership.TRUSTED
+            accounts = [str(account_of(grant.principal.pattern)) for grant in outside]
+            named = " and ".join(dict.fromkeys(describe(account) for account in accounts))
+            is_sure = graph.accounts.is_known and not all(map(is_example, accounts))
+            first = outside[0].principal
             yield self.finding(
-                f"account {account} may assume {principal.label} without an ExternalId",
+                f"{named} may assume {principal.label} without an ExternalId",
                 on=principal,
-                at=grant.principal.span,
-                severity=Severity.MEDIUM if requires_mfa(statement) else None,
+                at=first.span,
                 confidence=Confidence.HIGH if is_sure else Confidence.MEDIUM,
-                related=((principal.resource.header, "the role"),),
-                hint="add the condition StringEquals sts:ExternalId, "
-                "or list the account as your own in the settings",
+                related=(
+                    *((grant.principal.span, "and this one") for grant in outside[1:]),
+                    (principal.resource.header, "the role"),
+                ),
+                hint="add the condition StringEquals sts:ExternalId with a value that is yours "
+                "alone, or list the account as your own in the settings",
                 causes=(statement.span,),
-                assumptions=(*statement.assumptions, *grant.principal.pattern.assumptions),
+                assumptions=(*statement.assumptions, *first.pattern.assumptions),
             )

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _BARE = re.compile(r"\d{12}")
 _HOLE = "\ue000"
+_WORDS = frozenset({"aws", "cloudfront"})
+"""What stands in the place of an account id in ARNs of AWS's own."""
 
 
 class Ownership(Enum):
@@ -89,8 +91,8 @@ class AccountBook:
             return Ownership.ORGANIZATION
         if account in self.trusted:
             return Ownership.TRUSTED
-        if not account.isdigit():
-            return Ownership.AWS
+        if not _BARE.fullmatch(account):
+            return Ownership.AWS if account in _WORDS else Ownership.UNKNOWN
         known = known_account(account)
         if known is not None and known.kind is AccountKind.AWS:
             return Ownership.AWS

@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from iam_preflight.graph.accounts import Ownership
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.match import Truth, action_matches, any_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.graph.accounts import AccountBook, Ownership
-    from iam_preflight.graph.model import Policy
+    from iam_preflight.graph.accounts import AccountBook
+    from iam_preflight.graph.model import Graph, Policy, Principal
     from iam_preflight.policy.document import Condition, PrincipalPattern, Statement
 
 ASSUME_ACTIONS = (
@@ -61,43 +62,84 @@ def grants(policy: Policy | None, accounts: AccountBook) -> Iterator[Grant]:
             yield Grant(statement, principal, ownership)
 
 
-def lets_assume(statement: Statement) -> bool:
+def grants_by_statement(
+    principal: Principal, graph: Graph
+) -> Iterator[tuple[Statement, list[Grant]]]:
+    """A role's grants, those of one statement together.
+
+    Who must be of the own organization is inside, whatever account they are named by.
+    """
+    by_statement: dict[int, list[Grant]] = {}
+    for grant in grants(principal.trust, graph.accounts):
+        by_statement.setdefault(grant.statement.index, []).append(grant)
+    for found in by_statement.values():
+        statement = found[0].statement
+        if requires_organization(statement):
+            found = [_of_the_organization(grant) for grant in found]
+        yield statement, found
+
+
+def _of_the_organization(grant: Grant) -> Grant:
+    if grant.ownership is None or grant.ownership is Ownership.OWN:
+        return grant
+    return Grant(grant.statement, grant.principal, Ownership.ORGANIZATION)
+
+
+def lets_assume(statement: Statement, actions: tuple[str, ...] = ASSUME_ACTIONS) -> bool:
     """Whether the statement's actions include a way to assume a role."""
     covered = any_of(
-        action_matches(pattern, action)
-        for pattern in statement.actions
-        for action in ASSUME_ACTIONS
+        action_matches(pattern, action) for pattern in statement.actions for action in actions
     )
     if statement.is_not_action:
         return covered is not Truth.YES
     return covered is not Truth.NO
 
 
+def is_whole_account(principal: PrincipalPattern) -> bool:
+    """Whether a principal is an account: its number alone, or its `:root`."""
+    text = principal.pattern.text
+    if principal.kind != "AWS":
+        return False
+    return text.isdigit() or (text.startswith("arn:") and text.endswith(":root"))
+
+
 def positive_values(statement: Statement, key: str) -> Iterator[tuple[Condition, str]]:
     """Values that a key must have: from positive operators that fail when the key is absent."""
     for condition in statement.conditions:
-        operator = condition.operator
-        if condition.key_name != key or operator.is_negated or operator.is_if_exists:
-            continue
-        if operator.quantifier == "forallvalues" or operator.base == "null":
+        if condition.key_name != key or not is_positive(condition):
             continue
         for value in condition.values:
             yield condition, value.text
 
 
+def is_positive(condition: Condition) -> bool:
+    """Whether a condition holds only for requests whose key has one of the values."""
+    operator = condition.operator
+    if operator.is_negated or operator.is_if_exists or operator.base == "null":
+        return False
+    return operator.quantifier != "forallvalues"
+
+
 def requires_external_id(statement: Statement) -> bool:
     """Whether the caller must present an ExternalId; a bare wildcard asks for nothing."""
-    values = [value for _, value in positive_values(statement, "sts:externalid")]
-    return bool(values) and not any(value.strip("*?") == "" for value in values)
+    return _pins(statement, "sts:externalid", ("",))
 
 
 def requires_organization(statement: Statement) -> bool:
     """Whether the caller must be in a named organization or part of one."""
-    for key in ("aws:principalorgid", "aws:principalorgpaths"):
-        values = [value for _, value in positive_values(statement, key)]
-        if values and not any(value.strip("*?") in ("", "o-") for value in values):
-            return True
-    return False
+    keys = ("aws:principalorgid", "aws:principalorgpaths")
+    return any(_pins(statement, key, ("", "o-")) for key in keys)
+
+
+def _pins(statement: Statement, key: str, open_texts: tuple[str, ...]) -> bool:
+    """Whether some condition lets only named values of a key pass."""
+    by_condition: dict[int, list[str]] = {}
+    for condition, value in positive_values(statement, key):
+        by_condition.setdefault(id(condition), []).append(value)
+    return any(
+        not any(value.strip("*?") in open_texts for value in values)
+        for values in by_condition.values()
+    )
 
 
 def pins_caller(statement: Statement) -> bool:
@@ -107,10 +149,7 @@ def pins_caller(statement: Statement) -> bool:
         if values and not any(_is_anything(value) for value in values):
             return True
     return any(
-        condition.key_name.startswith("aws:principaltag/")
-        and not condition.operator.is_negated
-        and not condition.operator.is_if_exists
-        and condition.operator.quantifier != "forallvalues"
+        condition.key_name.startswith("aws:principaltag/") and is_positive(condition)
         for condition in statement.conditions
     )
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib import resources as package_files
 from typing import TYPE_CHECKING, Any
 
+from iam_preflight.knowledge.attribute_grants import attribute_grants
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class ResourceTypes:
     core: frozenset[str]
-    """Types the graph is built from, apart from those below."""
+    """Types the graph is built from, and those that grant access by attributes."""
     policy: Mapping[str, Mapping[str, str]]
     """Type to attribute to use: identity, trust, resource, session, endpoint, organization."""
     role: Mapping[str, tuple[str, ...]]
@@ -37,7 +39,7 @@ def resource_types() -> ResourceTypes:
     text = (package_files.files(__package__) / "data/resource_types.json").read_text("utf-8")
     facts: dict[str, Any] = json.loads(text)
     return ResourceTypes(
-        core=frozenset(facts["core"]),
+        core=frozenset(facts["core"]) | attribute_grants().keys(),
         policy=facts["policy"],
         role={name: tuple(attributes) for name, attributes in facts["role"].items()},
         taggable=frozenset(facts["taggable"]),

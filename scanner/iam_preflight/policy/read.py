@@ -308,6 +308,10 @@ class _Reader:
                     self._problem('Principal must be "*" or an object', arm.span)
                     for pattern in self._patterns(arm, more):
                         yield PrincipalPattern("*" if pattern.text == "*" else "AWS", pattern)
+                case Listing():
+                    self._problem('Principal must be "*" or an object', arm.span)
+                    for pattern in self._patterns(arm, more):
+                        yield PrincipalPattern("*" if pattern.text == "*" else "AWS", pattern)
                 case Known(value=None):
                     continue
                 case _:
