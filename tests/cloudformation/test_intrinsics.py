@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from template_files import load, shown, value_of
 
+from iam_preflight.errors import ProblemKind
 from iam_preflight.values import Choice, Json, Known, Listing, Reason, Reference, Unknown, plain
 
 PARAMETERS = """
@@ -232,10 +233,11 @@ def test_long_chains_and_growing_text_are_bounded():
     for i in range(400):
         name = f'!Sub "${{R{i - 1}}}${{R{i - 1}}}x"' if i else "x"
         lines.append(f'  R{i}: {{Type: "AWS::IAM::Role", Properties: {{RoleName: {name}}}}}')
-    resources, _ = load("\n".join(lines))
+    resources, problems = load("\n".join(lines))
     assert len(resources) == 400
-    for resource in resources:
+    for resource in reversed(resources):
         assert resource.attributes.entries["name"] is not None
+    assert {problem.kind for problem in problems} == {ProblemKind.LIMIT}
 
 
 def test_alternatives_are_bounded():

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from template_files import load, load_files, shown
 
+from iam_preflight.cloudformation.scan import fits
 from iam_preflight.errors import ProblemKind
 from iam_preflight.policy.read import read_policy
-from iam_preflight.values import Reference, show
+from iam_preflight.source import SourceFile
+from iam_preflight.values import Fragment, Reason, Reference, Unknown, show
 
 CHILD = """
     Parameters:
@@ -413,3 +418,17 @@ def test_a_manifest_that_is_none_does_no_harm(manifest):
     files = {"m/manifest.json": manifest, "m/t.template.json": json.dumps(APP)}
     found, _ = load_files(files)
     assert "Role1A2B" in {resource.address for resource in found}
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "ab", None]), max_size=5),
+    st.text(alphabet="ab", max_size=8),
+)
+def test_a_name_with_holes_fits_what_a_pattern_fits(pieces, text):
+    span = SourceFile("t", b"").whole()
+    parts = [
+        Fragment(piece, span) if piece is not None else Unknown(Reason.PARAMETER, "x", span)
+        for piece in pieces
+    ]
+    pattern = "".join(".+" if piece is None else piece for piece in pieces)
+    assert fits(parts, text) is (re.fullmatch(pattern, text) is not None)

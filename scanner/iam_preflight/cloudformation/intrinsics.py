@@ -206,7 +206,7 @@ def _for_each(
         for entry in (*items, *(() if rest is None else (rest,))):
             count += 1
             if count > MAX_ITEMS:
-                scope.frame.note(f"{name} has more than {MAX_ITEMS} items", key)
+                scope.frame.note(f"{name} has more than {MAX_ITEMS} items", key, is_limit=True)
                 return
             yield from expand(body, inner.bind(bound, entry))
 

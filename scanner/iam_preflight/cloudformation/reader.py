@@ -226,7 +226,6 @@ class _Composer:
                     return
                 self.anchors = {}
                 self.duplicates = []
-                self.nodes = 0
                 self.has_alias = False
                 root = self._value(self.next())
                 self.next()

@@ -471,13 +471,33 @@ def _same_name(asked: Value, exported: Value) -> bool:
         known = [part.text for part in pattern if isinstance(part, Fragment)]
         if sum(len(piece.strip("-:_/")) for piece in known) < MIN_COMMON_TEXT:
             continue
-        expression = "".join(
-            re.escape(part.text) if isinstance(part, Fragment) else ".+" for part in pattern
-        )
         flat = "".join(part.text if isinstance(part, Fragment) else "\ue000" for part in text)
-        if re.fullmatch(expression, flat, re.DOTALL):
+        if fits(pattern, flat):
             return True
     return False
+
+
+def fits(pattern: Sequence[Fragment | Unknown], text: str) -> bool:
+    """Whether a text can be what the parts say, each hole being one character or more."""
+    segments = [""]
+    for part in pattern:
+        if isinstance(part, Fragment):
+            segments[-1] += part.text
+        else:
+            segments.append("")
+    first, *middle = segments
+    if not text.startswith(first):
+        return False
+    at = len(first)
+    if not middle:
+        return at == len(text)
+    last = middle.pop()
+    for segment in middle:
+        found = text.find(segment, at + 1)
+        if found < 0:
+            return False
+        at = found + len(segment)
+    return text.endswith(last) and len(text) - len(last) > at
 
 
 def _symbol(part: Fragment | Unknown) -> str:

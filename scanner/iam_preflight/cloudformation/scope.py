@@ -41,8 +41,8 @@ class Frame(Protocol):
     def include(self, location: Value) -> Value | None:
         """The content of an included file, raw; None when it is not here."""
 
-    def note(self, message: str, span: Span) -> None:
-        """Notes an expression that AWS would refuse."""
+    def note(self, message: str, span: Span, *, is_limit: bool = False) -> None:
+        """Notes an expression that AWS would refuse, or a bound that was reached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,8 @@ class Stack:
         self._hops += 1
         try:
             if self._hops > MAX_HOPS:
+                message = f"more than {MAX_HOPS} references one through another"
+                self.note(message, span, is_limit=True)
                 return Unknown(Reason.LIMIT, label, span)
             return step()
         finally:
@@ -277,9 +279,9 @@ class Stack:
     def include(self, location: Value) -> Value | None:
         return self.surroundings.include(location, self)
 
-    def note(self, message: str, span: Span) -> None:
-        problem = Problem(ProblemKind.EVALUATION, message, span.path, span)
-        self.surroundings.note(problem)
+    def note(self, message: str, span: Span, *, is_limit: bool = False) -> None:
+        kind = ProblemKind.LIMIT if is_limit else ProblemKind.EVALUATION
+        self.surroundings.note(Problem(kind, message, span.path, span))
 
     # ---- resources
 

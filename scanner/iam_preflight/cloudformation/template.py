@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from iam_preflight.cloudformation.reader import RawDocument
 
+MAX_PEEK = 8 * 1024 * 1024
+"""Larger JSON is not looked through before it is parsed; as a template it is far too large."""
+
 _CLAIM = re.compile(rb"""^[ \t]*["']?AWSTemplateFormatVersion["']?[ \t]*:""", re.MULTILINE)
 _RESOURCES = re.compile(
     rb"""(?:^(?:\xef\xbb\xbf)?[ \t]*|["'{,])Resources["']?[ \t\r\n]*:""", re.MULTILINE
@@ -84,7 +87,7 @@ def may_be_template(data: bytes) -> bool:
     """Whether a file is worth parsing with places: a look that costs next to nothing."""
     if b"::" not in data or not _RESOURCES.search(data):
         return False
-    if data.lstrip()[:1] != b"{":
+    if len(data) > MAX_PEEK or data.lstrip()[:1] != b"{":
         return True
     try:
         root = json.loads(data)
