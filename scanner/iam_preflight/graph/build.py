@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from iam_preflight.graph.accounts import account_book
 from iam_preflight.graph.arns import join_texts, partition_of
 from iam_preflight.graph.attribute_grants import granted_by
-from iam_preflight.graph.attribute_grants import granted_by
 from iam_preflight.graph.boundaries import mark_boundaries
 from iam_preflight.graph.environments import Environments
 from iam_preflight.graph.lookup import Lookup
@@ -168,26 +167,9 @@ class _Builder:
                 if value is not None and not resource.is_data:
                     self._policy(resource, attribute, value, self._use(resource, use))
             self._composed(resource)
-            self._composed(resource)
         for resource in self.resources:
             if resource.is_data and resource.type == "aws_iam_policy_document":
                 self._source_document(resource)
-
-    def _composed(self, resource: Resource) -> None:
-        """What a resource grants by attributes, as a resource policy."""
-        document = granted_by(resource)
-        if document is None:
-            return
-        policy = Policy(
-            document=document,
-            use=DocumentUse.RESOURCE,
-            resource=resource,
-            attribute="",
-            origin=Origin.INLINE,
-            name=resource.text("name") or resource.name,
-            is_composed=True,
-        )
-        self.policies.append(policy)
 
     def _composed(self, resource: Resource) -> None:
         """What a resource grants by attributes, as a resource policy."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from iam_preflight.errors import Problem
     from iam_preflight.graph.accounts import AccountBook
     from iam_preflight.graph.admission import Admissions
-    from iam_preflight.graph.admission import Admissions
     from iam_preflight.graph.credentials import Credentials
     from iam_preflight.graph.effective import Permissions
     from iam_preflight.graph.escalation import Escalations
@@ -258,7 +257,6 @@ class Graph:
     _escalations: Escalations | None = None
     _exposures: Exposures | None = None
     _admissions: Admissions | None = None
-    _admissions: Admissions | None = None
     _paths: Paths | None = None
     _standings: dict[int, Standing] = field(default_factory=dict)
 
@@ -286,15 +284,6 @@ class Graph:
 
             self._escalations = Escalations(self)
         return self._escalations
-
-    @property
-    def admissions(self) -> Admissions:
-        """Who from outside the resources' own policies let in."""
-        if self._admissions is None:
-            from iam_preflight.graph.admission import Admissions
-
-            self._admissions = Admissions(self)
-        return self._admissions
 
     @property
     def admissions(self) -> Admissions:
