@@ -2,8 +2,9 @@
 
     python support/measure_cloudformation.py FOLDER...
 
-One table row per folder: templates read, problems by kind, policies resolved fully, partly, not
-at all; below it the reasons of the holes and what could not be read, and the time taken.
+Per folder: templates read, policies resolved fully, fully but for what AWS alone decides (the
+account, region and partition that are deployed to, generated names), partly, not at all; then the
+reasons of the holes, problems by kind, what could not be read, and the time taken.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.cloudformation.parameters import Given
 from iam_preflight.cloudformation.scan import TemplateScan
 from iam_preflight.discovery import FolderTree, Workspace, take_inventory
+from iam_preflight.graph.model import SETTLED_BY_AWS
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.policy.document import Resolution
 from iam_preflight.policy.read import read_policy
@@ -51,7 +53,7 @@ def measure(folder: Path) -> None:
     workspace = Workspace(FolderTree(top))
     inventory = take_inventory(workspace, top, [top])
     types = resource_types()
-    resolutions: Counter[Resolution] = Counter()
+    resolutions: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     grammar: list[str] = []
     resources = 0
@@ -63,9 +65,13 @@ def measure(folder: Path) -> None:
         resources += 1
         for value in policies_of(resource):
             document = read_policy(value)
-            resolutions[document.resolution] += 1
-            for hole in {hole.label: hole for hole in holes_of(value)}.values():
-                reasons[hole.reason.value] += 1
+            holes = {hole.label: hole for hole in holes_of(value)}.values()
+            settled = document.resolution is Resolution.PARTLY and all(
+                hole.reason in SETTLED_BY_AWS for hole in holes
+            )
+            outcome = "but for what AWS settles" if settled else document.resolution.value
+            resolutions[outcome] += 1
+            reasons.update(hole.reason.value for hole in holes)
             grammar.extend(f"{p.span}: {p.message}" for p in document.problems)
     seconds = time.perf_counter() - started
     total = sum(resolutions.values())
@@ -76,10 +82,10 @@ def measure(folder: Path) -> None:
     )
     print(f"  stacks of their own  {len(scan.stacks)}")
     print(f"  resources            {resources}")
-    for resolution in Resolution:
-        count = resolutions[resolution]
+    for outcome in ("full", "but for what AWS settles", "partly", "none"):
+        count = resolutions[outcome]
         share = 100 * count / total if total else 0
-        print(f"  policies {resolution.value:11} {count:5}  {share:5.1f} %")
+        print(f"  policies {outcome:25} {count:5}  {share:5.1f} %")
     print(f"  seconds              {loaded:.2f} reading, {seconds:.2f} in all")
     for reason, count in reasons.most_common(MOST_REASONS):
         print(f"    hole: {reason:40} {count}")
