@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Finding, Framework, Severity
 from iam_preflight.graph.accounts import Ownership
 from iam_preflight.graph.documents import Power, power_of
-from iam_preflight.graph.exposure import is_exempt
+from iam_preflight.graph.exposure import has_unknown_boundary, is_exempt
 from iam_preflight.graph.model import PrincipalKind
 from iam_preflight.graph.standing import Standing
 from iam_preflight.graph.trust import grants
@@ -149,7 +149,7 @@ def _limited(severity: Severity, power: Power, principal: Principal, graph: Grap
         return severity.lowered() if is_denied else severity
     if graph.standing(principal) >= Standing.ESCALATING:
         return severity
-    if graph.effective(principal).is_admin is Truth.MAYBE:
+    if has_unknown_boundary(principal) or graph.effective(principal).is_admin is Truth.MAYBE:
         return severity.lowered()
     return min(severity, Severity.MEDIUM)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.exposure import has_unknown_boundary
 from iam_preflight.graph.standing import Standing
 from iam_preflight.policy.effective import admin_probes
 from iam_preflight.policy.truth import Truth
@@ -182,7 +183,7 @@ def _severity(exposure: Exposure, graph: Graph) -> Severity:
 
 def _of_holder(exposure: Exposure, graph: Graph) -> Iterator[Severity]:
     for holder in exposure.holders:
-        if graph.effective(holder).is_admin is Truth.MAYBE:
+        if has_unknown_boundary(holder) or graph.effective(holder).is_admin is Truth.MAYBE:
             yield Severity.HIGH
         yield BY_STANDING[graph.standing(holder)]
 

@@ -81,6 +81,8 @@ class Exposure:
         found: list[Effective] = []
         for holder in self.holders:
             effective = self.graph.effective(holder)
+            if has_unknown_boundary(holder):
+                effective = self.graph.permissions.without_boundary(holder)
             policies = effective.policies
             is_denied = any(
                 not statement.is_allow
@@ -227,6 +229,14 @@ class Exposures:
                     if each.is_allow:
                         self._groups.setdefault(_identity(each), []).append(policy)
         return self._groups[_identity(statement)]
+
+
+def has_unknown_boundary(principal: Principal) -> bool:
+    """Whether its permissions boundary is not in the code, so that nobody knows what it leaves.
+
+    Many such boundaries limit little; a finding is not made milder on the strength of one.
+    """
+    return principal.boundary is not None and principal.boundary.policy is None
 
 
 def is_exempt(principal: Principal, settings: Settings) -> bool:
