@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.model import Principal
-from iam_preflight.values import bool_of, show
+from iam_preflight.values import bool_of, items_of, show
 
 if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph
@@ -149,3 +149,14 @@ def _is_word_of(word: str, text: str) -> bool:
     """Whether a text has the word by itself: `acme-partner`, not `partnership`."""
     before, found, after = text.partition(word)
     return bool(found) and not before[-1:].isalpha() and not after[:1].isalpha()
+
+
+def has_unknown_groups(user: Principal, graph: Graph) -> bool:
+    """Whether a user is put into groups that the code does not make."""
+    for resource in graph.of_type("aws_iam_user_group_membership"):
+        if graph.principal_named(resource, "user") is not user:
+            continue
+        for _, item in items_of(resource.get("groups")):
+            if graph.lookup.find(item, Principal, resource) is None:
+                return True
+    return False
