@@ -84,7 +84,7 @@ class Admission:
 
     @property
     def confidence(self) -> Confidence:
-        return Confidence.HIGH if self.entry.is_certain else Confidence.LOW
+        return Confidence(self.entry.certainty)
 
 
 class Admissions:

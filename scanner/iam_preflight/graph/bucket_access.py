@@ -32,10 +32,10 @@ class BucketAccess:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._blocks: dict[object, Resource] = {}
+        self._blocks: dict[object, list[Resource]] = {}
         self._websites: set[object] = set()
         for block in graph.of_type("aws_s3_bucket_public_access_block"):
-            self._blocks.setdefault(self._key(block.get("bucket"), block), block)
+            self._blocks.setdefault(self._key(block.get("bucket"), block), []).append(block)
         for website in graph.of_type("aws_s3_bucket_website_configuration"):
             self._websites.add(self._key(website.get("bucket"), website))
         self._accounts = graph.of_type("aws_s3_account_public_access_block")
@@ -72,14 +72,22 @@ class BucketAccess:
             is_same = account.deployment.path == resource.deployment.path
             if is_same and any(_flags(account, name, given) == {True} for name in wanted):
                 return PublicAccess.BLOCKED
-        block = self._blocks.get(self._key_of(resource))
-        if block is None or combine(given, block.assumptions) is None:
+        blocks = [
+            block
+            for block in self._blocks.get(self._key_of(resource), ())
+            if combine(given, block.assumptions) is not None
+        ]
+        if not blocks:
             return PublicAccess.DEFAULT
-        flags = [_flags(block, name, given) for name in wanted]
-        if any(values == {True} for values in flags):
+        flags = [{v for block in blocks for v in _flags(block, name, given)} for name in wanted]
+        is_sure = len(blocks) > 1 or all(one in given for one in blocks[0].assumptions)
+        if is_sure and any(values == {True} for values in flags):
             return PublicAccess.BLOCKED
-        is_unknown = any(None in values or len(values) > 1 for values in flags)
-        return PublicAccess.DEFAULT if is_unknown else PublicAccess.OPEN
+        return (
+            PublicAccess.OPEN
+            if all(values == {False} for values in flags)
+            else (PublicAccess.DEFAULT)
+        )
 
     def is_website(self, resource: Resource) -> bool:
         """Whether the bucket is set up to serve a website."""

@@ -14,7 +14,7 @@ from iam_preflight.graph.bucket_access import PublicAccess
 from iam_preflight.knowledge.policy_services import is_inside_network, service_of_type
 from iam_preflight.policy.outsiders import Need
 from iam_preflight.resources import Resource
-from iam_preflight.values import blocks_of, bool_of, items_of, text_of
+from iam_preflight.values import blocks_of, bool_of, items_of, show, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ class Moderation:
 
 
 def moderation(graph: Graph, policy: Policy, admission: Admission) -> Moderation | None:
-    """What is left of it that a policy is open; None where it is so on purpose or does not count."""
+    """What is left of a policy's being open; None where it is meant to be or does not count."""
     resource = policy.resource
     severity = admission.severity
     if any(_is_named(name, graph.settings.public_ok) for name in _names(graph, resource)):
@@ -62,9 +62,25 @@ def moderation(graph: Graph, policy: Policy, admission: Admission) -> Moderation
     if resource.type == "aws_vpc_endpoint_service":
         accepts = bool_of(resource.get("acceptance_required"))
         return Moderation(severity if accepts is False else Severity.LOW)
+    if service == "lambda" and _belongs_to_url(graph, policy):
+        return None
     if is_inside_network(service):
         return Moderation(severity.lowered(), None, "inside its network")
     return Moderation(severity)
+
+
+def _belongs_to_url(graph: Graph, policy: Policy) -> bool:
+    """Whether a permission only opens a function URL that speaks for itself."""
+    if policy.resource.type != "aws_lambda_permission":
+        return False
+    keys = {c.key_name for s in policy.document.statements for c in s.conditions}
+    if not keys & {"lambda:functionurlauthtype", "lambda:invokedviafunctionurl"}:
+        return False
+    function = show(policy.resource.get("function_name"))
+    return any(
+        url.text("authorization_type") == "NONE" and show(url.get("function_name")) == function
+        for url in graph.of_type("aws_lambda_function_url")
+    )
 
 
 def _of_bucket(

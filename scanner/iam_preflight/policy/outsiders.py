@@ -88,8 +88,8 @@ class Entry:
 
     route: Route
     action: str
-    is_certain: bool
-    """False where a choice in the code, or an unknown key, decides."""
+    certainty: Truth
+    """Maybe where a choice in the code decides, no where a condition cannot be understood."""
     need: Need = Need.NOTHING
 
 
@@ -329,8 +329,8 @@ class Outsiders:
         action: str,
         caller: Caller | None,
         need: Need,
-    ) -> bool | None:
-        """Whether it is certain that an action is let through; None where it is not."""
+    ) -> Truth | None:
+        """How certain it is that an action is let through; None where it is not."""
         policies = PolicySet(resource=text)
         who = caller if caller is not None else _caller(route)
         for context in contexts_of(text, route, need):
@@ -349,13 +349,16 @@ def _asked(statement: Statement) -> Iterator[Pattern | str]:
     yield from statement.resources
 
 
-def _verdict(decision: Decision, statement: Statement) -> bool | None:
-    allowed = [reason for reason in decision.allowed_by if reason.statement is statement]
-    if not allowed or decision.is_explicitly_denied:
+def _verdict(decision: Decision, statement: Statement) -> Truth | None:
+    if decision.is_explicitly_denied:
         return None
-    is_assumed = any(Doubt.ASSUMPTION in reason.doubt for reason in decision.denied_by)
+    if not any(reason.statement is statement for reason in decision.allowed_by):
+        return None
     is_strange = any(
         not condition.key.is_known or condition.operator.base not in KNOWN_OPERATORS
         for condition in statement.conditions
     )
-    return not is_assumed and not is_strange and allowed[0].truth is not Truth.NO
+    if is_strange:
+        return Truth.NO
+    is_assumed = any(Doubt.ASSUMPTION in reason.doubt for reason in decision.denied_by)
+    return Truth.MAYBE if is_assumed else Truth.YES
