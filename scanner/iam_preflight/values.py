@@ -258,9 +258,16 @@ def choice(arms: list[tuple[Assumptions, Value]], span: Span) -> Value:
         flat = [*flat[: MAX_ARMS - 1], ((), hole)]
     if not flat:
         return Unknown(Reason.ERROR, "no alternative is possible", span)
-    if len(flat) == 1 and not flat[0][0]:
-        return flat[0][1]
+    first = flat[0][1]
+    if len(flat) == 1:
+        return Choice(tuple(flat), span) if flat[0][0] else first
+    if all(value is first or _both_null(value, first) for _, value in flat):
+        return first
     return Choice(tuple(flat), span)
+
+
+def _both_null(left: Value, right: Value) -> bool:
+    return type(left) is type(right) is Known and left.value is None and right.value is None
 
 
 def combine(left: Assumptions, right: Assumptions) -> Assumptions | None:

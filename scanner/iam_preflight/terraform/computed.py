@@ -26,6 +26,7 @@ from iam_preflight.values import (
     is_null,
     join_parts,
     parts_of,
+    show,
     text_of,
     with_reference,
 )
@@ -271,6 +272,12 @@ def _iam_policy(entries: BlockEntries, name: str, span: Span) -> Value | None:
     from iam_preflight.knowledge.managed import managed_policies
 
     arn = entries.get("arn")
+    if name == "policy":
+        wanted = entries.get("name") if arn is None or is_null(arn) else arn
+        asked = show(wanted).rpartition(":policy/")[2]
+        document = managed_policies().get(asked)
+        value = document.value if document is not None else None
+        return Json(value, value.span) if value is not None else None
     if arn is not None and not is_null(arn) and name == "id":
         return arn
     if name not in ("arn", "id"):
@@ -321,7 +328,9 @@ def _template_file(entries: BlockEntries, name: str, span: Span) -> Value | None
     arms = []
     for assumptions, template in arms_of(entries["template"]):
         rendered = render_text(template, given, entries.scope, span)
-        arms.append((assumptions, rendered or _hole(entries, name, span)))
+        if rendered is None:
+            rendered = template if isinstance(template, Unknown) else _hole(entries, name, span)
+        arms.append((assumptions, rendered))
     return choice(arms, span)
 
 

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 MAX_LOOKED_INTO = 2000
 """Leaves that are looked at to see whether two arms of a condition are of different types."""
 
-SURELY_THERE = frozenset({Reason.COMPUTED, Reason.ACCOUNT, Reason.REGION, Reason.PARTITION})
+SURELY_THERE = frozenset({Reason.ACCOUNT, Reason.REGION, Reason.PARTITION})
 """Holes that `try` does not fall through: something will stand there."""
 
 
@@ -469,7 +469,7 @@ def _try(node: Call, scope: Scope) -> Value:
                 continue
             if _fails(arm):
                 falls_through.append(both)
-            elif is_last or not isinstance(arm, Unknown) or arm.reason in SURELY_THERE:
+            elif is_last or not isinstance(arm, Unknown) or _is_surely_there(arm):
                 arms.append((both, arm))
             else:
                 # applied, this either works or falls through to the next argument
@@ -486,6 +486,13 @@ def _try(node: Call, scope: Scope) -> Value:
     return choice(arms, node.span)
 
 
+def _is_surely_there(hole: Unknown) -> bool:
+    """Whether `try` does not fall through a hole: an attribute that something will have."""
+    if hole.reason is Reason.COMPUTED:
+        return hole.reference is not None
+    return hole.reason in SURELY_THERE
+
+
 def _can(node: Call, scope: Scope) -> Value:
     if len(node.arguments) != 1:
         return Unknown(Reason.ERROR, label_of(node.span), node.span)
@@ -494,8 +501,8 @@ def _can(node: Call, scope: Scope) -> Value:
     for given, arm in arms_of(value):
         if _fails(arm):
             result: Value = Known(False, node.span)
-        elif isinstance(arm, Unknown) and arm.reason not in SURELY_THERE:
-            result = Unknown(Reason.FUNCTION, label_of(node.span), node.span)
+        elif isinstance(arm, Unknown) and not _is_surely_there(arm):
+            result = Unknown(arm.reason, label_of(node.span), node.span)
         else:
             result = Known(True, node.span)
         arms.append((given, result))

@@ -13,6 +13,7 @@ from iam_preflight.values import (
     Listing,
     Mapping,
     Reason,
+    Text,
     Unknown,
     Value,
     choice,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_NODES = 50_000
+MAX_LOOKED_AT = 500
 
 
 def remaining(assumptions: Assumptions, given: Assumptions) -> Assumptions | None:
@@ -107,6 +109,33 @@ def _is(left: Value, right: Value) -> bool:
 
 def is_error(value: Value) -> bool:
     return isinstance(value, Unknown) and value.reason in (Reason.ERROR, Reason.MISSING)
+
+
+def cause_of(values: Sequence[Value]) -> Reason | None:
+    """Why something made of these values is not known: the reason of the first hole in them."""
+    stack, seen = list(reversed(values)), 0
+    while stack:
+        value = stack.pop()
+        seen += 1
+        if seen > MAX_LOOKED_AT:
+            return None
+        match value:
+            case Unknown(reason=reason):
+                return reason
+            case Text(parts=parts):
+                stack.extend(part for part in reversed(parts) if isinstance(part, Unknown))
+            case Listing(items=items, rest=rest):
+                stack.extend([rest] if rest is not None else [])
+                stack.extend(reversed(items))
+            case Mapping(entries=dict() as entries):
+                stack.extend(reversed(list(entries.values())))
+            case Choice(arms=arms):
+                stack.extend(arm for _, arm in reversed(arms))
+            case Json(value=inner):
+                stack.append(inner)
+            case _:
+                continue
+    return None
 
 
 def without_errors(

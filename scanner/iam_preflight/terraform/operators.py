@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.terraform import numbers, types
 from iam_preflight.terraform.equality import equal
 from iam_preflight.terraform.labels import label_of, operand_label, shorten
-from iam_preflight.terraform.narrowing import remaining
+from iam_preflight.terraform.narrowing import cause_of, remaining
 from iam_preflight.values import (
     Assumption,
     Assumptions,
@@ -167,7 +167,8 @@ def _hole(node: Expression, label: str, *operands: Value) -> Unknown:
         if isinstance(operand, Unknown) and operand.reason in (Reason.ERROR, Reason.LIMIT):
             return operand
     sensitive = any(is_sensitive(operand) for operand in operands)
-    return Unknown(Reason.FUNCTION, shorten(label), node.span, None, sensitive)
+    reason = cause_of(operands) or Reason.FUNCTION
+    return Unknown(reason, shorten(label), node.span, None, sensitive)
 
 
 def _error(node: Expression) -> Unknown:

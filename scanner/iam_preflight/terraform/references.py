@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.terraform import numbers
 from iam_preflight.terraform.labels import deeper
-from iam_preflight.terraform.narrowing import narrow, without_errors
+from iam_preflight.terraform.narrowing import cause_of, narrow, without_errors
 from iam_preflight.values import (
     MAX_ARMS,
     Absent,
@@ -142,7 +142,7 @@ def _any_of(
     if not entries and rest is not None:
         return rest
     if not entries or len(entries) >= MAX_ARMS:
-        return Unknown(Reason.FUNCTION, f"[{subject}]", span)
+        return Unknown(cause_of((key,)) or Reason.FUNCTION, f"[{subject}]", span)
     arms: list[tuple[Assumptions, Value]] = [
         ((Assumption(subject, name),), value) for name, value in entries
     ]

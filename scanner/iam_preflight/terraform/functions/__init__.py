@@ -21,7 +21,7 @@ from iam_preflight.terraform.functions.arguments import (
     Undecided,
     WrongArguments,
 )
-from iam_preflight.terraform.narrowing import narrow, without_errors
+from iam_preflight.terraform.narrowing import cause_of, narrow, without_errors
 from iam_preflight.terraform.types import ConversionError
 from iam_preflight.values import (
     MAX_ARMS,
@@ -106,7 +106,9 @@ def _call(invocation: Invocation, function: Function, arguments: tuple[Value, ..
     try:
         return function(invocation, arguments)
     except NotKnown as missing:
-        reason = _reason(arguments) or missing.reason
+        reason = missing.reason
+        if reason is Reason.FUNCTION:
+            reason = cause_of(arguments) or reason
         return invocation.unknown(reason, arguments)
     except Undecided as undecided:
         return _split(invocation, arguments, undecided.choice)
@@ -114,14 +116,6 @@ def _call(invocation: Invocation, function: Function, arguments: tuple[Value, ..
         return invocation.scope.frame.limit(invocation.label(), invocation.span)
     except (WrongArguments, ConversionError, IndexError, ValueError, ArithmeticError):
         return invocation.unknown(Reason.ERROR, arguments)
-
-
-def _reason(arguments: tuple[Value, ...]) -> Reason | None:
-    """An argument that is in error makes the call one; others just make it unknown."""
-    for argument in arguments:
-        if isinstance(argument, Unknown) and argument.reason in (Reason.MISSING, Reason.LIMIT):
-            return argument.reason
-    return None
 
 
 def _split(invocation: Invocation, arguments: tuple[Value, ...], undecided: Choice) -> Value:

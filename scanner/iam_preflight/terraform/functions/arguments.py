@@ -288,7 +288,7 @@ def _scalar_label(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return f'"{value[:40]}"'
+        return f'"{value}"' if len(value) <= MAX_LABEL - 30 else f'"{value[: MAX_LABEL - 30]}…"'
     return str(value)
 
 

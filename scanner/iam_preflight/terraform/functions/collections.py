@@ -34,6 +34,7 @@ from iam_preflight.values import (
     Unknown,
     Value,
     arms_of,
+    choice,
     conditional,
     either,
     is_conditional,
@@ -163,15 +164,14 @@ def _flatten(call: Invocation, arguments: tuple[Value, ...]) -> Value:
         match value:
             case Listing(items=more, rest=open_end):
                 call.see(value)
-                if open_end is not None:
-                    rest = either(rest, _flat_rest(open_end))
+                rest = either(rest, None if open_end is None else _flat_rest(open_end))
                 stack.extend(reversed(more))
             case Choice(arms=arms) if any(isinstance(arm, Listing) for _, arm in arms):
                 for given, arm in reversed(arms):
                     if isinstance(arm, Listing):
-                        open_end = arm.rest
-                        if open_end is not None:
-                            rest = either(rest, _only_if(_flat_rest(open_end), given))
+                        further = None if arm.rest is None else _flat_rest(arm.rest)
+                        if further is not None:
+                            rest = either(rest, _only_if(further, given))
                         stack.extend(conditional(item, given) for item in reversed(arm.items))
                     elif not is_null(arm):
                         stack.append(conditional(arm, given))
@@ -182,14 +182,21 @@ def _flatten(call: Invocation, arguments: tuple[Value, ...]) -> Value:
     return call.listing(items, rest)
 
 
-def _flat_rest(value: Value) -> Value:
+def _flat_rest(value: Value) -> Value | None:
     """What stands for further items, when each of them may be a list itself."""
-    if isinstance(value, Listing):
-        flat: Value | None = value.rest
-        for item in value.items:
-            flat = either(flat, _flat_rest(item))
-        return flat if flat is not None else Absent(None, value.span)
-    return value
+    match value:
+        case Listing(items=items, rest=rest):
+            flat = None if rest is None else _flat_rest(rest)
+            for item in items:
+                flat = either(flat, _flat_rest(item))
+            return flat
+        case Choice(arms=arms):
+            kept = [(given, inner) for given, arm in arms if (inner := _flat_rest(arm)) is not None]
+            return choice(kept, value.span) if kept else None
+        case Known(value=None):
+            return None
+        case _:
+            return value
 
 
 # ---------------------------------------------------------------- choosing items

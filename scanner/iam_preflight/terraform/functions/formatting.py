@@ -30,7 +30,7 @@ from iam_preflight.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from iam_preflight.terraform import numbers
 
@@ -77,34 +77,52 @@ def _format(call: Invocation, arguments: tuple[Value, ...]) -> Value:
 def _formatted(
     call: Invocation, template: Value, values: Sequence[Value]
 ) -> list[Fragment | Unknown]:
-    text = call.text(template)
     out: list[Fragment | Unknown] = []
-    at, following, highest = 0, 0, 0
+    following, highest = 0, 0
+    pieces = call.parts(template)
+    call.see(template)
+    is_known = all(isinstance(piece, Fragment) for piece in pieces)
+    if is_known:
+        pieces = (call.fragment(call.text(template)),)
+    for piece in pieces:
+        if isinstance(piece, Unknown):
+            out.append(piece)  # taken to hold no verbs
+            continue
+        for token in _tokens(piece.text):
+            if isinstance(token, str):
+                out.append(Fragment(token, call.span, call.sensitive))
+                continue
+            if token["index"] is not None:
+                following = int(token["index"]) - 1
+            if not 0 <= following < len(values):
+                raise WrongArguments
+            out.extend(_one(call, _read_verb(token), values[following]))
+            following += 1
+            highest = max(highest, following)
+    if highest < len(values) and is_known:
+        raise WrongArguments
+    return out
+
+
+def _tokens(text: str) -> Iterator[str | re.Match[str]]:
+    """The verbs of a format and the text between them."""
+    at = 0
     while at < len(text):
         percent = text.find("%", at)
         if percent < 0:
             percent = len(text)
         if percent > at:
-            out.append(call.fragment(text[at:percent]))
+            yield text[at:percent]
         if percent == len(text):
-            break
+            return
         found = _VERB.match(text, percent)
         if found is None:
             raise WrongArguments
         at = found.end()
         if found["verb"] == "%":
-            out.append(call.fragment("%"))
-            continue
-        if found["index"] is not None:
-            following = int(found["index"]) - 1
-        if not 0 <= following < len(values):
-            raise WrongArguments
-        out.extend(_one(call, _read_verb(found), values[following]))
-        following += 1
-        highest = max(highest, following)
-    if highest < len(values):
-        raise WrongArguments
-    return out
+            yield "%"
+        else:
+            yield found
 
 
 def _read_verb(found: re.Match[str]) -> _Verb:

@@ -19,10 +19,12 @@ from iam_preflight.terraform.functions.arguments import (
 )
 from iam_preflight.values import (
     Fragment,
+    Json,
     Mapping,
     Reason,
     Unknown,
     Value,
+    arms_of,
     either,
     is_null,
     join_parts,
@@ -230,22 +232,28 @@ def _strcontains(call: Invocation, arguments: tuple[Value, ...]) -> Value:
 
 def _join(call: Invocation, arguments: tuple[Value, ...]) -> Value:
     separator = call.text(arguments[0])
-    parts: list[Fragment | Unknown] = []
-    is_first = True
+    items: list[Value] = []
     for argument in arguments[1:]:
         listing = call.sequence(argument)
         call.certain(listing.items)
-        pieces = [call.parts(item) for item in listing.items if not _refuses_null(item)]
+        items.extend(item for item in listing.items if not _refuses_null(item))
         if listing.rest is not None:
-            hole = spread(listing.rest, call.span)
-            assert isinstance(hole, Unknown)
-            pieces.append((hole,))
-        for piece in pieces:
-            if not is_first and separator:
-                parts.append(call.fragment(separator))
-            parts.extend(piece)
-            is_first = False
+            items.extend(_further(call, listing.rest))
+    if len(items) == 1 and isinstance(items[0], Json):
+        return items[0]  # a document in text stays a document
+    parts: list[Fragment | Unknown] = []
+    for i, item in enumerate(items):
+        if i and separator:
+            parts.append(call.fragment(separator))
+        parts.extend(call.parts(item))
     return call.joined(parts) if parts else call.known("")
+
+
+def _further(call: Invocation, rest: Value) -> list[Value]:
+    """What stands in text for any number of further items: one of each."""
+    if isinstance(rest, Unknown):
+        return [spread(rest, call.span)]
+    return [arm for _, arm in arms_of(rest) if not is_null(arm)]
 
 
 def _refuses_null(item: Value) -> bool:
