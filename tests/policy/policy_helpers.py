@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from iam_preflight.jsontext import parse_json
 from iam_preflight.policy.read import read_policy
 from iam_preflight.source import SourceFile
-from iam_preflight.values import Fragment, Reason, Text, Unknown, Value
+from iam_preflight.values import Fragment, Known, Reason, Text, Unknown, Value
 
 if TYPE_CHECKING:
     from iam_preflight.policy.document import Document
@@ -18,10 +17,12 @@ def document(policy: object) -> Document:
     """A policy given as Python data (or JSON text). `«name»` in a string is a hole."""
     text = policy if isinstance(policy, str) else json.dumps(policy, ensure_ascii=False)
     source = SourceFile("policy.json", text.encode())
-    return read_policy(parse_json(_with_holes(text, source)))
+    return read_policy(_with_holes(text, source))
 
 
 def _with_holes(text: str, source: SourceFile) -> Value:
+    if "«" not in text:
+        return Known(text, source.whole())
     parts: list[Fragment | Unknown] = []
     rest = text
     while rest:

@@ -175,12 +175,14 @@ class _Reader:
     def _object(self, value: Mapping, given: Assumptions) -> None:
         entries = self._entries(value, DOCUMENT_KEYS, "policy")
         version = text_of(entries.get("Version"))
+        if version is None and "Version" in entries and not is_null(entries["Version"]):
+            version = "2012-10-17"  # nobody computes the old one
         if version is not None:
             self.version = version
             if version not in ("2012-10-17", "2008-10-17"):
                 self._problem(f'"{version}" is not a policy version', entries["Version"].span)
         statements = entries.get("Statement")
-        if statements is None or is_null(statements):
+        if statements is None or is_null(statements) or _is_empty(statements):
             if value.rest is None:
                 self._problem("the policy has no Statement", value.span)
             return
@@ -190,6 +192,8 @@ class _Reader:
     def _entries(self, value: Mapping, allowed: tuple[str, ...], what: str) -> dict[str, Value]:
         entries: dict[str, Value] = {}
         for key in value.entries:
+            if is_null(value.entries[key]):
+                continue
             canonical = _CANONICAL.get(key.lower())
             if canonical not in allowed:
                 self._problem(f'"{key}" is not an element of a {what}', value.key_span(key))
@@ -223,6 +227,7 @@ class _Reader:
         actions = self._patterns(entries.get("NotAction" if is_not_action else "Action"), given)
         if "Action" not in entries and not is_not_action:
             self._problem("a statement needs Action or NotAction", value.span)
+        self._check_elements(value, entries, key_spans)
         resources = self._patterns(
             entries.get("NotResource" if is_not_resource else "Resource"), given
         )
@@ -237,7 +242,10 @@ class _Reader:
                     actions=actions,
                     resources=resources,
                     principals=tuple(self._principals(principal, given)),
-                    conditions=tuple(self._conditions(entries.get("Condition"), given)),
+                    conditions=(
+                        *self._conditions(entries.get("Condition"), given),
+                        *self._further(value, given),
+                    ),
                     span=value.span,
                     index=len(self.statements),
                     sid=text_of(entries.get("Sid")),
@@ -251,6 +259,19 @@ class _Reader:
                     key_spans=key_spans,
                 )
             )
+
+    def _check_elements(
+        self, value: Mapping, entries: dict[str, Value], key_spans: dict[str, Span]
+    ) -> None:
+        """What no use of a document makes good: an element and its opposite, empty lists."""
+        for element in ("Action", "Resource", "Principal"):
+            opposite = f"Not{element}"
+            if element in entries and opposite in entries:
+                message = f"a statement cannot have both {element} and {opposite}"
+                self._problem(message, key_spans.get(opposite, value.span))
+        for element in ("Action", "NotAction", "Resource", "NotResource"):
+            if _is_empty(entries.get(element)):
+                self._problem(f"{element} is empty", key_spans.get(element, value.span))
 
     def _effects(self, value: Value | None, span: Span) -> list[tuple[Assumptions, Effect, bool]]:
         if value is None:
@@ -308,10 +329,6 @@ class _Reader:
                     self._problem('Principal must be "*" or an object', arm.span)
                     for pattern in self._patterns(arm, more):
                         yield PrincipalPattern("*" if pattern.text == "*" else "AWS", pattern)
-                case Listing():
-                    self._problem('Principal must be "*" or an object', arm.span)
-                    for pattern in self._patterns(arm, more):
-                        yield PrincipalPattern("*" if pattern.text == "*" else "AWS", pattern)
                 case Known(value=None):
                     continue
                 case _:
@@ -332,8 +349,17 @@ class _Reader:
             if not isinstance(arm, Mapping):
                 self._problem("Condition must be an object", arm.span)
                 continue
+            yield from self._further(arm, more)
             for name in arm.entries:
                 yield from self._operator(name, arm.entries[name], arm.key_span(name), more)
+
+    def _further(self, value: Mapping, given: Assumptions) -> Iterator[Condition]:
+        """What stands for further entries of a statement, or of its Condition, may restrict it."""
+        hole = next(holes_of(value.rest), None) if value.rest is not None else None
+        if hole is not None and "Condition" not in value.entries:
+            pattern = pattern_from(hole, given)
+            assert pattern is not None
+            yield Condition(read_operator("«unknown»"), pattern, (pattern,), hole.span, given)
 
     def _operator(
         self, name: str, value: Value, span: Span, given: Assumptions
@@ -354,6 +380,11 @@ class _Reader:
                 pattern = Pattern(_key_parts(key, key_span), key_span)
                 values = self._patterns(arm.entries[key], more)
                 yield Condition(read_operator(name), pattern, values, key_span, more)
+
+
+def _is_empty(value: Value | None) -> bool:
+    """Whether it is a list that certainly has no items."""
+    return isinstance(value, Listing) and not value.items and value.rest is None
 
 
 def _key_parts(key: str, span: Span) -> tuple[str | Unknown, ...]:
