@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.reporters.model import Finding, Options, Report
 
+ESCALATION = "escalation"
 _VERDICTS = {
     "clean": "passed",
     "findings": "failed",
@@ -122,6 +123,9 @@ def graph_section(graph: Mapping[str, Any], findings: Sequence[Finding]) -> Iter
     yield '<div class="tools small" role="group" aria-label="Kinds">'
     yield from (_filter("kind", kind, kind.replace("_", " ")) for kind in kinds)
     yield "</div>"
+    yield '<div class="tools small" role="group" aria-label="Lines">'
+    yield from (_line_filter(kind) for kind in _lines(graph))
+    yield "</div>"
     if len(environments) > 1:
         yield '<div class="tools small" role="group" aria-label="Environments">'
         yield from (_filter("environment", name, name or "no environment") for name in environments)
@@ -181,6 +185,25 @@ def _found(
             if node_id is not None:
                 found.setdefault(node_id, []).append(told)
     return found
+
+
+def _lines(graph: Mapping[str, Any]) -> list[str]:
+    """The kinds of edges there are; all ways to gain privileges are one."""
+    kinds = {
+        ESCALATION if edge["method"] and edge["kind"] != "can assume" else str(edge["kind"])
+        for edge in graph["edges"]
+    }
+    return sorted(kinds)
+
+
+def _line_filter(kind: str) -> str:
+    # who may pass which role is much, and seldom what is looked for
+    checked = "" if kind == "can pass" else " checked"
+    return (
+        f'<label><input type="checkbox"{checked} data-graph="line" value="{html(kind)}">'
+        '<svg class="line" viewBox="0 0 16 4"><path d="M0 2h16" stroke-width="3" '
+        f'data-line-colour="{html(kind)}"/></svg>{html(kind)}</label>'
+    )
 
 
 def _box(identifier: str, label: str, *, is_on: bool = False) -> str:

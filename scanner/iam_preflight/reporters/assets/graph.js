@@ -20,6 +20,10 @@
   const LINES = { "holds": "#8a94a3", "runs as": "#3b82f6", "bounded by": "#22a06b",
     "member of": "#8b5cf6", "can assume": "#d97706", "can pass": "#b7791f" };
   const PATH = "#e11d48";
+  const WORDS = { PRINCIPAL: "takes over", SELF: "widens itself", NEW_PASS: "passes to a new workload",
+    EXIST: "takes over a workload", GUARD: "removes a guardrail", FED: "comes back by federation",
+    ORG: "acts on the organization" };
+  const CROWD = 12;
   const SEVERITIES = ["info", "low", "medium", "high", "critical"];
   const MAX_LISTED = 60;
 
@@ -33,11 +37,23 @@
     const source = byId.get(edge.from);
     const target = byId.get(edge.to);
     if (!source || !target) continue;
-    const isPath = Boolean(edge.method) || /escalat|become/.test(edge.kind);
-    const held = { data: edge, source: source.index, target: target.index, isPath: isPath };
+    const isPath = Boolean(edge.method) && edge.kind !== "can assume";
+    const held = { data: edge, source: source.index, target: target.index, isPath: isPath, shown: true };
     edges.push(held);
     source.out.push(held);
-    target.in.push(held);
+    if (target !== source) target.in.push(held);
+    if (isPath && target === source) source.isOwn = true;
+  }
+
+  // Who may take over everybody says so once, in its panel: its lines stay faint.
+  for (const node of nodes) {
+    const paths = node.out.filter((edge) => edge.isPath);
+    for (const edge of paths) edge.isCrowd = paths.length > CROWD;
+  }
+
+  // What draws nodes together: not what everybody may do to everybody.
+  function forLayout() {
+    return edges.filter((edge) => edge.source !== edge.target && edge.data.kind !== "can pass" && !edge.isCrowd);
   }
   const environments = Array.from(new Set(nodes.map((node) => node.data.environment || ""))).sort();
   const colours = new Map(environments.map((name, index) =>
@@ -80,21 +96,23 @@
 
   function neighbours(node) {
     const near = new Set([node.index]);
-    for (const edge of node.out) near.add(edge.target);
-    for (const edge of node.in) near.add(edge.source);
+    for (const edge of node.out) if (edge.shown) near.add(edge.target);
+    for (const edge of node.in) if (edge.shown) near.add(edge.source);
     return near;
   }
 
   function drawEdge(edge, focus) {
+    if (!edge.shown || edge.source === edge.target) return;
     if (!nodes[edge.source].shown || !nodes[edge.target].shown) return;
     const isNear = focus && (edge.source === focus.index || edge.target === focus.index);
     const x1 = x[edge.source];
     const y1 = y[edge.source];
     const x2 = x[edge.target];
     const y2 = y[edge.target];
-    context.globalAlpha = focus && !isNear ? 0.12 : edge.isPath ? 0.95 : 0.55;
+    const isFaint = focus ? !isNear : edge.isCrowd;
+    context.globalAlpha = isFaint ? 0.12 : edge.isPath ? 0.95 : 0.55;
     context.strokeStyle = edge.isPath ? PATH : LINES[edge.data.kind] || "#8a94a3";
-    context.lineWidth = (edge.isPath ? 2.6 : isNear ? 1.8 : 1) / Math.sqrt(view.scale);
+    context.lineWidth = (isFaint ? 1 : edge.isPath ? 2.6 : isNear ? 1.8 : 1) / Math.sqrt(view.scale);
     context.setLineDash(edge.data.kind === "bounded by" ? [5, 4] : []);
     context.beginPath();
     context.moveTo(x1, y1);
@@ -146,6 +164,14 @@
     outline(node, radius(node));
     context.fillStyle = colours.get(node.data.environment || "");
     context.fill();
+    if (node.isOwn && isPathShown()) {
+      context.beginPath();
+      context.arc(x[node.index], y[node.index], radius(node) + 5, 0, Math.PI * 2);
+      context.strokeStyle = PATH;
+      context.lineWidth = 2;
+      context.stroke();
+      outline(node, radius(node));
+    }
     const worst = worstOf(node);
     if (worst >= 3 || node === selected) {
       context.lineWidth = node === selected ? 4 : 3;
@@ -153,6 +179,11 @@
       context.stroke();
     }
     context.globalAlpha = 1;
+  }
+
+  let pathsShown = true;
+  function isPathShown() {
+    return pathsShown;
   }
 
   function worstOf(node) {
@@ -306,10 +337,14 @@
   }
 
   function edgeRows(list, end) {
-    return list.map(function (edge) {
-      const words = edge.data.kind + (edge.data.method ? " (" + edge.data.method + ") " : " ");
-      return [words, jump(nodes[edge[end]])].concat(reasons(edge));
-    });
+    const shown = list.filter((edge) => edge.shown);
+    const rest = shown.length > MAX_LISTED ? [[shown.length - MAX_LISTED + " more"]] : [];
+    return shown.slice(0, MAX_LISTED).map(function (edge) {
+      const kind = WORDS[edge.data.kind] || edge.data.kind;
+      const words = kind + (edge.data.method ? " (" + edge.data.method + ") " : " ");
+      const other = edge.source === edge.target ? [] : [jump(nodes[edge[end]])];
+      return [words].concat(other, reasons(edge));
+    }).concat(rest);
   }
 
   function policies(node) {
@@ -381,7 +416,10 @@
   function onPath() {
     const wanted = new Set();
     for (const edge of edges) {
-      if (edge.isPath) wanted.add(edge.source).add(edge.target);
+      if (edge.shown && edge.isPath) wanted.add(edge.source).add(edge.target);
+    }
+    for (const edge of edges) {
+      if (edge.data.kind === "can assume" && wanted.has(edge.target)) wanted.add(edge.source);
     }
     return wanted;
   }
@@ -389,6 +427,9 @@
   function applyFilters() {
     const kinds = checked("kind");
     const places = checked("environment");
+    const lines = checked("line");
+    for (const edge of edges) edge.shown = lines.has(edge.isPath ? "escalation" : edge.data.kind);
+    pathsShown = lines.has("escalation");
     const paths = onlyPaths.checked ? onPath() : null;
     let shown = 0;
     for (const node of nodes) {
@@ -487,6 +528,10 @@
 
   // ---- begin
 
+  for (const swatch of document.querySelectorAll("[data-line-colour]")) {
+    const kind = swatch.dataset.lineColour;
+    swatch.setAttribute("stroke", kind === "escalation" ? PATH : LINES[kind] || "#8a94a3");
+  }
   for (const swatch of document.querySelectorAll("[data-colour]")) {
     swatch.setAttribute("fill", colours.get(swatch.dataset.colour) || "#7a869a");
   }
@@ -494,7 +539,7 @@
   applyFilters();
   show(null);
   state.textContent = "placing " + nodes.length + " nodes\u2026";
-  IamLayout.layout(nodes.length, edges, Math.max(width / Math.max(height, 1), 0.5), x, y, function () {
+  IamLayout.layout(nodes.length, forLayout(), Math.max(width / Math.max(height, 1), 0.5), x, y, function () {
     isReady = true;
     applyFilters();
     fit(nodes);
