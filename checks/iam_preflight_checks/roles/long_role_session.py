@@ -88,7 +88,7 @@ class LongRoleSession(Rule):
                 severity=severity,
                 related=((callers[0].principal.span, "may assume it"),),
                 hint=f"set it to {limit}, or remove it",
-                evidence="max_session_duration",
+                evidence=f"max_session_duration {seconds}",
                 assumptions=assumptions,
                 fix=_fix(principal, value, limit),
             )

@@ -5,11 +5,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/security-creds.html
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.model import Principal
+from iam_preflight.graph.secrets import Secrets
 from iam_preflight.values import bool_of, items_of, show
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ class Credentials:
     """Every credential in the code, by its user."""
 
     def __init__(self, graph: Graph) -> None:
+        self._graph = graph
         self.all: tuple[Credential, ...] = tuple(
             _credential(resource, graph) for resource in graph.of_type(*KINDS)
         )
@@ -100,6 +103,11 @@ class Credentials:
     def of(self, user: Principal) -> tuple[Credential, ...]:
         """What a user can sign in with, active or not."""
         return tuple(self._by_owner.get(id(user), ()))
+
+    @functools.cached_property
+    def secrets(self) -> Secrets:
+        """Where the secrets among them go, and keys that are written into the code."""
+        return Secrets(self._graph)
 
     def of_kind(self, *kinds: CredentialKind) -> tuple[Credential, ...]:
         return tuple(credential for credential in self.all if credential.kind in kinds)
