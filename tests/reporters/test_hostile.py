@@ -217,8 +217,9 @@ def test_json_reads_back(report: model.Report) -> None:
 ALLOWED = re.findall(
     r"\w+",
     "html head meta title style body header div h1 h2 h3 span nav a main section b svg rect circle"
-    " table tr th td noscript p input label select option canvas button article details summary"
-    " pre mark ol ul li dl dt dd br script code",
+    " path table tr th td noscript p input label select option canvas button article details"
+    " summary"
+    " pre mark ol ul li dl dt dd br script code path",
 )
 URL_ATTRIBUTES = {"href", "src", "action", "formaction", "data", "srcset", "xlink:href"}
 
