@@ -45,7 +45,7 @@ variable "partner" {
   default = "222233334444"
 }
 """
-SETTINGS = "accounts: {'111122223333': {}}\nignore: [TAG]\n"
+SETTINGS = "accounts: {'111122223333': {}}\nignore: [TAG, EXT]\n"
 FILES: dict[str, str | None] = {
     "roles.tf": ROLES,
     "variables.tf": VARIABLES,

@@ -54,8 +54,22 @@ def test_a_folder_called_through_a_wrapper_is_not_a_root() -> None:
 
 def test_modules_that_call_each_other_are_named_and_survived() -> None:
     files: Files = {
-        "a/main.tf": 'module "b" {\n  source = "../b"\n}\nresource "aws_iam_role" "a" {\n  name = "a"\n}\n',
-        "b/main.tf": 'module "a" {\n  source = "../a"\n}\nresource "aws_iam_role" "b" {\n  name = "b"\n}\n',
+        "a/main.tf": """
+            module "b" {
+              source = "../b"
+            }
+            resource "aws_iam_role" "a" {
+              name = "a"
+            }
+        """,
+        "b/main.tf": """
+            module "a" {
+              source = "../a"
+            }
+            resource "aws_iam_role" "b" {
+              name = "b"
+            }
+        """,
     }
     assert names(files) == {"aws_iam_role.a": "a", "module.b.aws_iam_role.b": "b"}
     assert [p.message for p in complaints(files)] == ['module "a" (../a) calls itself']
@@ -95,7 +109,12 @@ def test_installed_modules_are_found_and_stay_inside() -> None:
         "main.tf": 'module "r" {\n  source = "x/y/aws"\n  for_each = toset(["k"])\n}\n'
         'module "evil" {\n  source = "e/e/aws"\n}\n',
         ".terraform/modules/modules.json": json.dumps(manifest),
-        ".terraform/modules/r/main.tf": 'module "inner" {\n  source = "z/q/aws"\n  name = "in"\n}\n',
+        ".terraform/modules/r/main.tf": """
+            module "inner" {
+              source = "z/q/aws"
+              name   = "in"
+            }
+        """,
         ".terraform/modules/r.inner/main.tf": ROLE,
     }
     assert names(files) == {'module.r["k"].module.inner.aws_iam_role.this': "in"}
@@ -280,7 +299,14 @@ def test_what_is_declared_twice_is_a_syntax_problem_at_the_second() -> None:
 
 # ---------------------------------------------------------------- variables
 
-VARIABLE = 'variable "name" {\n  default = "default"\n}\nresource "aws_iam_role" "r" {\n  name = var.name\n}\n'
+VARIABLE = """
+variable "name" {
+  default = "default"
+}
+resource "aws_iam_role" "r" {
+  name = var.name
+}
+"""
 
 
 def chosen(files: Files, options: TerraformOptions | None = None) -> str:
@@ -438,7 +464,15 @@ def test_providers_are_inherited_passed_and_aliased() -> None:
 
 def test_a_terragrunt_unit_runs_its_module_with_its_inputs() -> None:
     files: Files = {
-        "root.hcl": 'locals {\n  org = "acme"\n}\ninputs = {\n  name = "from root"\n  path = "/x/"\n}\n',
+        "root.hcl": """
+            locals {
+              org = "acme"
+            }
+            inputs = {
+              name = "from root"
+              path = "/x/"
+            }
+        """,
         "live/prod/terragrunt.hcl": """
             include "root" {
               path   = find_in_parent_folders("root.hcl")

@@ -180,7 +180,9 @@ def test_the_older_single_forms_merge_too() -> None:
         }
         data "aws_iam_policy_document" "this" {
           source_json   = data.aws_iam_policy_document.a.json
-          override_json = jsonencode({ Statement = [{ Sid = "B", Effect = "Deny", Action = "*", Resource = "*" }] })
+          override_json = jsonencode({
+            Statement = [{ Sid = "B", Effect = "Deny", Action = "*", Resource = "*" }]
+          })
           statement {
             sid       = "B"
             actions   = ["sqs:*"]
