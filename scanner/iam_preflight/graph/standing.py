@@ -55,3 +55,9 @@ def changes_sensitive(principal: Principal, graph: Graph) -> bool:
     catalog = graph.effective(principal).catalog
     actions = (catalog.action(name) for name in graph.escalations.power(principal))
     return any(action is not None and action.level in _CHANGES for action in actions)
+
+
+def may_only_read(principal: Principal, graph: Graph) -> bool:
+    """Whether nothing that it may do changes anything."""
+    may = graph.effective(principal).possible
+    return bool(may) and not may.at_level(*_CHANGES, AccessLevel.TAGGING)
