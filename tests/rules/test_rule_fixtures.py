@@ -12,7 +12,7 @@ from iam_preflight.testing import FORMATS, Case, Harness, describe, expectations
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "rules"
 
-NO_CLOUDFORMATION: dict[str, str] = {}
+NO_CLOUDFORMATION = {"CRED-003": "it has no resource for the password policy of an account"}
 """Rules about things that CloudFormation cannot express, with the reason."""
 
 

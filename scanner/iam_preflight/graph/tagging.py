@@ -5,7 +5,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from iam_preflight.graph.tags import Tags
     from iam_preflight.resources import Resource
     from iam_preflight.settings import TagRequirement
+
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class _Facts(msgspec.Struct):
@@ -86,3 +91,14 @@ def lets_in_partners(principal: Principal, graph: Graph) -> bool:
 def is_placeholder(text: str) -> bool:
     """Whether a value only stands where one should be."""
     return not text.strip() or text.strip().lower() in _facts().placeholders
+
+
+def date_in(text: str) -> dt.date | None:
+    """The day of an ISO 8601 date, with or without a time; None where it is none."""
+    day = text.strip()[:10]
+    if not _DAY.fullmatch(day):
+        return None
+    try:
+        return dt.date.fromisoformat(day)
+    except ValueError:
+        return None
