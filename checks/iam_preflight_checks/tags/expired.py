@@ -108,7 +108,7 @@ def _judge(date: dt.date, resource: Resource, graph: Graph) -> tuple[Severity, s
 
 
 def _lets_people_in(resource: Resource, graph: Graph) -> bool:
-    """Whether somebody can still use it from outside: a user, or whoever a partner's role is for."""
+    """Whether somebody can still use it from outside: a user, or a partner."""
     if resource.type == "aws_iam_user":
         return True
     principal = graph.lookup.at(resource.deployment.path, resource.address, Principal)
