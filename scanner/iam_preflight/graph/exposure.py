@@ -165,6 +165,11 @@ class Exposure:
             given = (*given, *self.attachments[0].assumptions)
         return tuple(dict.fromkeys(given))
 
+    def patterns(self, actions: ActionSet) -> list[Pattern]:
+        """The action patterns that give some actions; those with holes only where no other does."""
+        found = self.opening.action_patterns(actions)
+        return [pattern for pattern in found if pattern.is_known] or found
+
     def action_place(self, patterns: Iterable[Pattern]) -> Span:
         """Where the first of some action patterns is written; `NotAction` without one."""
         first = next(iter(patterns), None)
@@ -229,6 +234,15 @@ class Exposures:
                     if each.is_allow:
                         self._groups.setdefault(_identity(each), []).append(policy)
         return self._groups[_identity(statement)]
+
+
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """A few names and how many more there are: `s3:GetObject, kms:Decrypt and 4 others`."""
+    each = list(dict.fromkeys(names))
+    rest = len(each) - most
+    if rest > 1:
+        return f"{', '.join(each[:most])} and {rest} others"
+    return " and ".join(part for part in (", ".join(each[:-1]), each[-1]) if part)
 
 
 def has_unknown_boundary(principal: Principal) -> bool:

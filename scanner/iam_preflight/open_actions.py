@@ -1,0 +1,76 @@
+"""The base of rules about classes of actions that a statement allows on every resource."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from iam_preflight.findings import Finding, Persona, Severity
+from iam_preflight.graph.exposure import listed
+from iam_preflight.knowledge.worth import Worth, gravest
+from iam_preflight.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.exposure import Exposure
+    from iam_preflight.graph.model import Graph, Policy
+    from iam_preflight.knowledge.actionset import ActionSet
+    from iam_preflight.knowledge.catalog import Catalog
+
+SEVERITIES = {
+    Worth.MOST: Severity.HIGH,
+    Worth.SOME: Severity.MEDIUM,
+    Worth.LITTLE: Severity.LOW,
+}
+
+
+class OpenActionsRule(Rule, abstract=True):
+    """One finding for each statement that leaves some of the wanted actions open.
+
+    As severe as the actions are worth; those that are worth little are for the pedantic.
+    """
+
+    may: ClassVar[str]
+    """What the holder may do, for the message: `read secrets or data of any name`."""
+    cure: ClassVar[str]
+
+    def wanted(self, catalog: Catalog) -> ActionSet:
+        """The actions that the rule is about."""
+        raise NotImplementedError
+
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        exposures = graph.exposures.of(policy)
+        if not exposures:
+            return
+        wanted = self.wanted(graph.permissions.evaluator.catalog)
+        for exposure in exposures:
+            found = exposure.opening.open & wanted
+            if found:
+                yield self._open(exposure, found)
+
+    def _open(self, exposure: Exposure, found: ActionSet) -> Finding:
+        opening = exposure.opening
+        told = found & opening.sure or found
+        worth, worst = gravest(told, exposure.catalog)
+        patterns = exposure.patterns(worst)
+        place = exposure.action_place(patterns)
+        action = exposure.catalog.action(next(iter(worst)))
+        resource = opening.resource_pattern(action)
+        return self.finding(
+            f"{exposure.who} may {self.may}: {listed(worst)}",
+            on=exposure.policy,
+            at=place,
+            label=f"may {self.may}",
+            severity=exposure.severity(SEVERITIES[worth], worst),
+            confidence=exposure.confidence(told),
+            persona=Persona.PEDANTIC if worth is Worth.LITTLE else None,
+            related=[
+                *((pattern.span, "and this") for pattern in patterns[1:4]),
+                (exposure.resource_place(resource), "on these resources"),
+                *exposure.related(),
+            ],
+            hint=self.cure,
+            causes=(exposure.statement.span, place),
+            assumptions=exposure.assumptions(next(iter(patterns), None), resource),
+            principal=exposure.holder,
+        )
