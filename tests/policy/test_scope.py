@@ -76,6 +76,10 @@ def strength(action, **condition):
         ("ec2:StopInstances", {"StringEquals": {"aws:ResourceTag/team": "red"}}, 2),
         ("s3:GetObject", {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/app"}}, 2),
         ("ec2:RunInstances", {"ForAnyValue:StringEquals": {"aws:TagKeys": "a"}}, 2),
+        ("ec2:StopInstances", {"StringLike": {"aws:ResourceTag/team": "*"}}, 2),
+        ("ec2:StopInstances", {"Null": {"aws:ResourceTag/team": "false"}}, 2),
+        ("ec2:RunInstances", {"StringLike": {"aws:RequestTag/team": "*"}}, 1),
+        ("ec2:StopInstances", {"StringLikeIfExists": {"aws:ResourceTag/team": "*"}}, 0),
         (
             "ec2:RunInstances",
             {"ForAllValues:StringEquals": {"aws:TagKeys": "a"}, "Null": {"aws:TagKeys": "false"}},

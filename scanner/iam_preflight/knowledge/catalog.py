@@ -55,6 +55,8 @@ class ActionClass(Enum):
     KEY_ADMINISTRATION = "key-administration"
     DETECTION = "detection"
     CODE_EXECUTION = "code-execution"
+    COMMONPLACE = "commonplace"
+    CRITICAL_SERVICES = "critical-services"
 
 
 class Restriction(Enum):

@@ -144,12 +144,12 @@ class Opening:
                 yield from judge(statement, action, self.catalog)
 
     @functools.cached_property
-    def _is_conditional(self) -> bool:
+    def is_conditional(self) -> bool:
         return bool(self.statement.conditions) or bool(self._denials.sparing)
 
     def strength(self, action: str) -> Strength:
         """How much conditions restrict an action."""
-        if not self._is_conditional:
+        if not self.is_conditional:
             return Strength.NOTHING
         return max((j.strength for j in self.judgements(action)), default=Strength.NOTHING)
 
@@ -164,7 +164,7 @@ class Opening:
         return self._unscoped(self.surely_broad)
 
     def _unscoped(self, actions: ActionSet) -> ActionSet:
-        if not self._is_conditional:
+        if not self.is_conditional:
             return actions
         if self.is_boundless and self.covers_every_resource(is_sure=False):
             probes = [p for p in admin_probes() if p in actions]
@@ -176,7 +176,7 @@ class Opening:
 
     def is_contextual(self, actions: Iterable[str]) -> bool:
         """Whether conditions restrict when or where each of the actions may be used."""
-        if not self._is_conditional:
+        if not self.is_conditional:
             return False
         return all(self.strength(action) is Strength.CONTEXT for action in actions)
 

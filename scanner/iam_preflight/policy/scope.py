@@ -204,7 +204,7 @@ def _judge(condition: Condition, statement: Statement, action: str, catalog: Cat
         wants_absence = any(value.text.lower() == "true" for value in condition.values)
         if wants_absence:
             return found(Strength.CONTEXT, f"only requests without {name} pass")
-        return found(Strength.NOTHING, f"any value of {name} will do")
+        return found(_worth_of_presence(name), f"any value of {name} will do")
     if not fails_closed and not (key is not None and key.is_always_there):
         return found(Strength.NOTHING, _open_because(condition, name))
     if how.is_negated:
@@ -214,7 +214,8 @@ def _judge(condition: Condition, statement: Statement, action: str, catalog: Cat
     for value in condition.values:
         why = _why_open(value, condition, key, name)
         if why:
-            return found(Strength.NOTHING, why)
+            is_any = condition.operator.base in TEXT_OPERATORS and fails_closed
+            return found(_worth_of_presence(name) if is_any else Strength.NOTHING, why)
     is_scope = key is None or key.restriction is Restriction.SCOPE
     is_certain = all(value.is_known for value in condition.values)
     if is_scope:
@@ -224,6 +225,17 @@ def _judge(condition: Condition, statement: Statement, action: str, catalog: Cat
         f"{name} says where or how a request is made, not what it is about",
         is_certain=is_certain,
     )
+
+
+def _worth_of_presence(key: str) -> Strength:
+    """What it restricts that a key is there, whatever its value.
+
+    Few resources carry a certain tag; most other keys are in every request of their kind.
+    """
+    name = key.lower().partition(":")[2].partition("/")[0]
+    if name in ("resourcetag", "existingobjecttag"):
+        return Strength.SCOPE
+    return Strength.CONTEXT if name in ("requesttag", "requestobjecttag") else Strength.NOTHING
 
 
 def _fails_closed(condition: Condition, statement: Statement) -> bool:

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Finding, Framework, Persona, Severity
+from iam_preflight.graph.model import Origin
+from iam_preflight.graph.wide import formats, used, where, widest
+from iam_preflight.knowledge.catalog import AccessLevel, ActionClass
+from iam_preflight.policy.scope import Strength
+from iam_preflight.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.exposure import Exposure
+    from iam_preflight.graph.model import Graph, Policy
+    from iam_preflight.knowledge.actionset import ActionSet
+
+ELSEWHERE = ("iam:PassRole", "iam:CreateServiceLinkedRole")
+"""Said by WILD-003, which knows their conditions."""
+
+CALLER = ("principal", "session")
+"""What a key can be about that says who asks, not what for."""
+
+HINTS = {
+    "iam": "iam:PolicyARN, iam:PermissionsBoundary or aws:ResourceTag",
+    "kms": "kms:ViaService, kms:ResourceAliases or aws:ResourceTag",
+    "cloudformation": "cloudformation:RoleArn or aws:ResourceTag",
+}
+
+
+class WildcardOnCriticalService(Rule):
+    """A service that guards all others is open on every resource.
+
+    ## What it checks
+    An identity policy that allows actions of IAM, KMS, CloudFormation, Organizations, IAM Identity
+    Center or Secrets Manager on `*`, or on a pattern that leaves the resource's name open, without
+    a condition on what the request is about: `iam:PolicyARN`, `iam:PermissionsBoundary`,
+    `kms:ViaService`, `kms:ResourceAliases`, `cloudformation:RoleArn`, `aws:ResourceTag`,
+    `aws:ResourceAccount` and the like.
+
+    High for whatever manages identities, keys and stacks or reads secrets. Medium for decrypting
+    with every key of the account and for the other changes. One step milder with a condition on
+    when, where or by whom: `aws:RequestedRegion` keeps `kms:*` in one region, but every key of
+    that region stays open, and IAM knows no regions.
+
+    With the persona *pedantic*: reading and listing on a plain `*`, and encrypting.
+
+    `iam:PassRole` is left to WILD-003. The `*` of a key policy means "this key" and is never meant.
+
+    ## Why it matters
+    These services decide who may do what. Whoever may change one role, key or stack of any name
+    can reach what the others protect.
+
+    ## How to fix
+    Name the roles, keys, stacks or secrets, or add one of the conditions above.
+
+    ## Example
+    ```hcl
+    statement {
+      actions   = ["kms:Decrypt"]
+      resources = ["*"]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.eu-west-1.amazonaws.com"]
+      }
+    }
+    ```
+    """
+
+    id = "WILD-002"
+    name = "wildcard-on-critical-service"
+    severity = Severity.HIGH
+    practice = 8
+    yields_to = (
+        "LEAST-001",
+        "LEAST-003",
+        "LEAST-004",
+        "LEAST-005",
+        "LEAST-006",
+        "LEAST-007",
+        "LEAST-008",
+        "LEAST-009",
+        "LEAST-010",
+        "ESC-001",
+        "ESC-002",
+        "ESC-008",
+        "BOUND-001",
+    )
+    compliance = {
+        Framework.NIST: ("AC-6", "SC-12"),
+        Framework.ISO: ("A.8.2", "A.8.24"),
+        Framework.FSBP: ("KMS.1", "KMS.2"),
+        Framework.WELL_ARCHITECTED: ("SEC03-BP02",),
+    }
+    equivalents = {
+        "checkov": ("CKV_AWS_109", "CKV_AWS_111", "CKV_AWS_289", "CKV_AWS_290", "CKV2_AWS_40"),
+        "prowler": ("iam_policy_no_full_access_to_kms",),
+    }
+    references = (
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html",
+        "https://docs.aws.amazon.com/kms/latest/developerguide/iam-policies-best-practices.html",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html",
+    )
+
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        if policy.origin is Origin.AWS_MANAGED:
+            return
+        for exposure in graph.exposures.of(policy):
+            catalog = exposure.catalog
+            classes = catalog.classes
+            about = exposure.opening.broad & classes[ActionClass.CRITICAL_SERVICES]
+            actions = _unlimited(exposure, about - catalog.expand_all(ELSEWHERE))
+            if not actions:
+                continue
+            changes = actions.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
+            telling = (changes | actions & catalog.sensitive) - classes[ActionClass.COMMONPLACE]
+            grave = telling & catalog.sensitive
+            grave -= classes[ActionClass.SECRETS_AND_DATA] & catalog.expand("kms:*")
+            if grave:
+                yield self._open(exposure, grave, Severity.HIGH)
+            elif telling:
+                yield self._open(exposure, telling, Severity.MEDIUM)
+            elif exposure.opening.covers_every_resource(is_sure=False):
+                yield self._open(exposure, actions, Severity.LOW, Persona.PEDANTIC)
+
+    def _open(
+        self,
+        exposure: Exposure,
+        actions: ActionSet,
+        severity: Severity,
+        persona: Persona = Persona.REGULAR,
+    ) -> Finding:
+        opening = exposure.opening
+        resource = widest(exposure, actions)
+        patterns = opening.action_patterns(actions)
+        place = exposure.action_place(patterns)
+        is_milder = opening.is_contextual(actions) or not actions & opening.open
+        named = formats(actions, resource, exposure.catalog)
+        keys = HINTS.get(next(iter(actions)).partition(":")[0], "aws:ResourceTag")
+        severity = exposure.severity_as_written(severity, actions)
+        if not actions & opening.open:
+            severity = severity.lowered()
+        if not exposure.left(actions):
+            severity = severity.lowered(2)
+        return self.finding(
+            f"{exposure.who} may use {used(exposure, actions)} on {where(resource)}"
+            f"{', limited only by where or when' if is_milder else ''}",
+            on=exposure.policy,
+            at=place,
+            label="may do this",
+            severity=severity,
+            confidence=exposure.confidence_in(next(iter(actions))),
+            persona=persona,
+            related=[(exposure.resource_place(resource), "on these"), *exposure.related()],
+            hint=f"name the resources, like {named}, or add a condition on {keys}",
+            causes=(exposure.statement.span, place),
+            assumptions=exposure.assumptions(next(iter(patterns), None), resource),
+            principal=exposure.holder,
+        )
+
+
+def _unlimited(exposure: Exposure, actions: ActionSet) -> ActionSet:
+    """Those that no condition limits by what the request is about."""
+    if not exposure.opening.is_conditional:
+        return actions
+    kept = tuple(action for action in actions if not _is_limited(exposure, action))
+    return exposure.catalog.expand_all(kept)
+
+
+def _is_limited(exposure: Exposure, action: str) -> bool:
+    for judgement in exposure.opening.judgements(action):
+        if judgement.strength is Strength.NEVER:
+            return True
+        key = exposure.catalog.condition_key(judgement.condition.key_name)
+        if judgement.strength is Strength.SCOPE and (key is None or key.about not in CALLER):
+            return True
+    return False

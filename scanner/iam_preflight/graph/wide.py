@@ -1,0 +1,91 @@
+"""How people are told that something is open on everything: what is used, and what to name instead.
+
+For the rules about wildcards in resources. The patterns are shown as they are written, the ARNs
+as AWS documents them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iam_preflight.policy.scope import leaves_name_open
+from iam_preflight.policy.truth import Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iam_preflight.graph.exposure import Exposure
+    from iam_preflight.knowledge.actionset import ActionSet
+    from iam_preflight.knowledge.catalog import Action, Catalog
+    from iam_preflight.policy.document import Pattern
+
+MAX_NAMES = 3
+MAX_FORMATS = 2
+MAX_TRIED = 12
+"""So many actions are asked for the ARNs that they take; more say the same."""
+
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z]+)\}")
+
+
+def used(exposure: Exposure, actions: ActionSet) -> str:
+    """The patterns that give the actions, the first few: `s3:*, sqs:SendMessage and 2 more`."""
+    patterns = exposure.opening.action_patterns(actions)
+    if not patterns:
+        kept = ", ".join(pattern.text for pattern in exposure.statement.actions[:MAX_NAMES])
+        return f"all but {kept}"
+    names = list(dict.fromkeys(pattern.text for pattern in patterns))
+    if len(names) == 1:
+        return names[0]
+    if len(names) <= MAX_NAMES:
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:MAX_NAMES])} and {len(names) - MAX_NAMES} more"
+
+
+def widest(exposure: Exposure, actions: Iterable[str]) -> Pattern | None:
+    """The resource pattern that opens the first of some actions."""
+    first = next(iter(actions), "")
+    return exposure.opening.resource_pattern(exposure.catalog.action(first))
+
+
+def where(resource: Pattern | None) -> str:
+    """On what, for messages: `every resource`, `any arn:aws:ec2:*:*:instance/*`."""
+    if resource is None:
+        return "every resource but some"
+    return "every resource" if resource.text == "*" else f"any {resource.text}"
+
+
+def formats(actions: Iterable[str], resource: Pattern | None, catalog: Catalog) -> str:
+    """The ARNs to write instead of the wildcard: `arn:aws:sqs:REGION:ACCOUNT:QueueName`."""
+    found: dict[str, None] = {}
+    for _, name in zip(range(MAX_TRIED), actions, strict=False):
+        action = catalog.action(name)
+        template = _template(action, resource) if action is not None else ""
+        if template:
+            found[_PLACEHOLDER.sub(_shown, template)] = None
+    return " or ".join(list(found)[:MAX_FORMATS])
+
+
+def _template(action: Action, resource: Pattern | None) -> str:
+    """The ARN of the type that an action is mainly about, of those left open."""
+    uses = [use for use in action.resources if use.type.arn]
+    if resource is not None:
+        uses = [u for u in uses if leaves_name_open(resource, u.type.arn) is not Truth.NO] or uses
+    uses.sort(key=lambda use: not use.is_required)
+    return uses[0].type.arn.partition(",")[0] if uses else ""
+
+
+def _shown(placeholder: re.Match[str]) -> str:
+    name = placeholder.group(1)
+    return {"Partition": "aws", "Region": "REGION", "Account": "ACCOUNT"}.get(name, name)
+
+
+def names_itself(action: Action) -> bool:
+    """Whether an action makes something whose name AWS makes up, so that nobody can write it down.
+
+    Told by the ARNs: `security-group/${SecurityGroupId}` is made up, `${BucketName}` is chosen.
+    """
+    if not action.name.startswith("Create"):
+        return False
+    arns = [use.type.arn for use in action.resources if use.type.arn]
+    return bool(arns) and all(arn.endswith("Id}") for arn in arns)
