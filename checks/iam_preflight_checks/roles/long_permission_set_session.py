@@ -23,9 +23,9 @@ class LongPermissionSetSession(Rule):
     The session duration of every IAM Identity Center permission set: more than one hour
     (`max_session_seconds` in the settings) where it makes people administrators, lets them
     become one or change something sensitive anywhere; more than `permission_set_hours` (8) for
-    all others, and more than `readonly_session_hours` (8) where it only reads. A privileged
-    permission set with sessions longer than those others may have is high. An absent value is
-    one hour.
+    all others, and more than `readonly_session_hours` (8) where it only reads. Sensitive
+    actions without a way to more are low. With sessions longer than `permission_set_hours`
+    each is one step worse. An absent value is one hour.
 
     What a permission set holds is added up first: AWS-managed, own and inline policies.
 
@@ -97,8 +97,8 @@ def _limit(principal: Principal, graph: Graph, hours: float) -> tuple[float, Sev
     settings = graph.settings
     standing = graph.standing(principal)
     if standing >= Standing.ESCALATING or changes_sensitive(principal, graph):
-        is_long = hours > settings.permission_set_hours
-        severity = Severity.HIGH if is_long else Severity.MEDIUM
+        severity = Severity.MEDIUM if standing >= Standing.ESCALATING else Severity.LOW
+        severity = severity.raised() if hours > settings.permission_set_hours else severity
         return settings.max_session_seconds / 3600, severity, f", {standing.describe()},"
     if may_only_read(principal, graph) and not principal.unresolved:
         return settings.readonly_session_hours, Severity.LOW, ", which only reads,"

@@ -7,6 +7,7 @@ misspell than a tag, and a tag than a name.
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from iam_preflight.graph.tags import Tags
     from iam_preflight.resources import Resource
     from iam_preflight.settings import Settings
+    from iam_preflight.values import Value
 
-_WORDS = re.compile(r"[A-Za-z]+|\d+")
+KEYS = ("environment", "env", "stage")
+"""Tags that say the environment, whatever their case."""
+_FOLDERS_OF_TESTS = frozenset({"test", "tests", "testing", "integration"})
 
 
 class Environments:
@@ -46,9 +50,37 @@ class Environments:
 
     def in_text(self, text: str) -> str | None:
         """The environment that a name or path mentions as a word of its own; the last one wins."""
-        joined = [part for chunk in re.split(r"[^A-Za-z0-9]+", text) for part in _split(chunk)]
-        found = [name for word in joined if (name := self.canonical(word)) is not None]
+        found = [name for word in _words(text) if (name := self.canonical(word)) is not None]
         return found[-1] if found else None
+
+    def of_place(self, resource: Resource, account: str | None) -> tuple[str, str] | None:
+        """The environment of where a resource goes, whatever it says of itself, and what tells it.
+
+        A folder that is called after an environment counts before one that only mentions it,
+        and folders of tests are no environment.
+        """
+        by_account = self.of_account(account)
+        if by_account is not None:
+            return by_account, f"account {account}"
+        deployment = resource.deployment
+        for text in (*reversed(deployment.hints), deployment.workspace):
+            found = self.in_text(PurePosixPath(text).name) if text else None
+            if found is not None:
+                return found, text
+        folders = PurePosixPath(deployment.path).parts
+        for folder in reversed(folders):
+            exact = self.canonical(folder)
+            if exact is not None and folder.lower() not in _FOLDERS_OF_TESTS:
+                return exact, f"folder {folder}"
+        for folder in reversed(folders):
+            words = {self.canonical(word) for word in _words(folder)} - {None}
+            if len(words) == 1 and not _FOLDERS_OF_TESTS.intersection(_words(folder.lower())):
+                return str(words.pop()), f"folder {folder}"
+        return None
+
+    def is_most_protected(self, *environments: str) -> bool:
+        """Whether one of them is the most protected environment of all."""
+        return len(self._ranks) - 1 in map(self.rank, environments)
 
     def of_resource(
         self, resource: Resource, tags: Tags, account: str | None, name: str
@@ -56,7 +88,7 @@ class Environments:
         by_account = self.of_account(account)
         if by_account is not None:
             return by_account
-        for key in ("environment", "env", "stage"):
+        for key in KEYS:
             written = tags.find(key)
             value = tags.text(written) if written is not None else None
             if value is not None:
@@ -74,6 +106,16 @@ class Environments:
             if found is not None:
                 return found
         return None
+
+
+def environment_tag(tags: Tags) -> Value | None:
+    """The value of the first tag that is there to say the environment."""
+    written = next((found for key in KEYS if (found := tags.find(key)) is not None), None)
+    return tags.values[written] if written is not None else None
+
+
+def _words(text: str) -> list[str]:
+    return [part for chunk in re.split(r"[^A-Za-z0-9]+", text) for part in _split(chunk)]
 
 
 def _split(chunk: str) -> list[str]:
