@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import click
 import msgspec
 
-from iam_preflight import settings
+from iam_preflight import declarative, settings
 from iam_preflight.cli import cli
 from iam_preflight.findings import Framework
 from iam_preflight.graph import exported
@@ -73,7 +73,10 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield docs / "rules" / "README.md", index(registry)
     yield docs / "settings.md", settings_page()
     yield docs / "cli.md", cli_page()
+    custom = docs / "custom-rules.md"
+    yield custom, replaced(custom.read_text(encoding="utf-8"), "keys", declaration_keys())
     schemas: dict[str, Any] = {
+        "custom-rules": declarative.RuleFile,
         "settings": settings.Settings,
         "report": model.Report,
         "graph": exported.GraphData,
@@ -203,16 +206,34 @@ def settings_page() -> str:
         shown = f" Default: `{default}`." if len(default) < 80 else ""
         parts += [f"## `{name}`", "", f"{text}{shown}", ""]
     for kind in (settings.Account, settings.TrustedAccount, settings.TagRequirement):
-        described = attribute_docs(kind)
-        parts += [f"## {kind.__name__}", "", inspect.getdoc(kind) or "", ""]
-        for name in get_type_hints(kind):
-            if not name.startswith("__"):
-                parts.append(
-                    f"- `{name}`{': ' if name in described else ''}"
-                    f"{' '.join(described.get(name, '').split())}"
-                )
+        parts += [f"## {kind.__name__}", "", inspect.getdoc(kind) or "", "", *_keys(kind)]
         parts.append("")
     return "\n".join(parts)
+
+
+def declaration_keys() -> str:
+    """The keys of a declared rule, and of what it is made of."""
+    parts = ["[custom-rules.schema.json](custom-rules.schema.json) lets editors complete them.", ""]
+    kinds = (
+        declarative.DeclaredRule,
+        declarative.Matcher,
+        declarative.ActionMatch,
+        declarative.ResourceMatch,
+        declarative.PrincipalMatch,
+        declarative.ConditionMatch,
+        declarative.HolderMatch,
+    )
+    for kind in kinds:
+        parts += [f"### {kind.__name__}", "", inspect.getdoc(kind) or "", "", *_keys(kind), ""]
+    return "\n".join(parts)
+
+
+def _keys(kind: type) -> Iterator[str]:
+    described = attribute_docs(kind)
+    for name in get_type_hints(kind):
+        if not name.startswith("__"):
+            text = " ".join(described.get(name, "").split())
+            yield f"- `{name}`{': ' if text else ''}{text}"
 
 
 def schema(name: str, kind: Any) -> str:
@@ -230,7 +251,7 @@ def schema(name: str, kind: Any) -> str:
 
 
 def _owner(title: str) -> type | None:
-    for module in (settings, model, exported):
+    for module in (settings, model, exported, declarative):
         found = getattr(module, title, None)
         if isinstance(found, type):
             return found
