@@ -214,6 +214,7 @@ def _speaks_for(other: Decided, one: Decided, stronger: frozenset[str]) -> bool:
         other.finding.rule in stronger
         and other.outcome in _FOLDS_INTO[one.outcome]
         and other.finding.confidence >= one.finding.confidence
+        and other.finding.severity >= one.finding.severity
     )
 
 

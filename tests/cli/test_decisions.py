@@ -57,6 +57,7 @@ class Weak(_Test):
 class Weakest(_Test):
     __doc__ = _Test.__doc__
     id = "TEST-003"
+    severity = Severity.LOW
     yields_to = ("TEST-002",)
 
 
@@ -109,6 +110,14 @@ def told(report: Report) -> list[tuple[str, str, tuple[str, ...]]]:
 def test_weaker_rule_on_the_same_cause_is_only_mentioned() -> None:
     report = scanned(policy(), Strong(), Weak(), Weakest())
     assert told(report) == [("TEST-001", "shown", ("TEST-002", "TEST-003"))]
+
+
+def test_milder_finding_does_not_speak_for_a_graver_one() -> None:
+    grave = type("Grave", (Weak,), {"severity": Severity.CRITICAL, "__doc__": Weak.__doc__})
+    assert told(scanned(policy(), Strong(), grave())) == [
+        ("TEST-002", "shown", ()),
+        ("TEST-001", "shown", ()),
+    ]
 
 
 def test_rules_that_yield_to_each_other_do_not_both_vanish() -> None:
