@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
+from iam_preflight.graph.federation import web_identities, whoever
+from iam_preflight.graph.standing import Standing
+from iam_preflight.knowledge.issuers import IssuerKind, Level
+from iam_preflight.policy.match import glob_matches
+from iam_preflight.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.federation import WebIdentity
+    from iam_preflight.graph.model import Graph, Principal
+
+_ELSEWHERE = (IssuerKind.CLUSTER, IssuerKind.POOL)
+
+
+class WebIdentitySubjectTooBroad(Rule):
+    """The subject that a web identity must have is too broad.
+
+    ## What it checks
+    What the conditions on claims of the token leave open, judged by the widest of their values
+    and by the issuer's own form of the claim:
+
+    - the customer: `*`, `repo:*`, and `repo:my-org*`, which `my-org-evil` fits too. Critical where
+      customers share the issuer, high otherwise;
+    - the repository: `repo:my-org/*`. High for a role that is or can become an administrator,
+      medium for others;
+    - the branch or environment: `repo:my-org/my-repo:*` lets in pull requests and every branch,
+      `…:pull_request` and `…:ref:refs/heads/*` nearly as much. High for a role that is or can
+      become an administrator, medium where it may do something sensitive on everything; a matter
+      of hygiene for all others.
+
+    What one condition leaves open another may pin: `repository_id`, `environment`,
+    `job_workflow_ref`. Subjects that fit `oidc_subjects` in the settings are meant to be trusted;
+    roles under `org_wide_roles` are open to every repository on purpose.
+
+    ## Why it matters
+    Whoever can open a pull request, push a branch, or (in the worst case) has an account at the
+    issuer then runs with the role.
+
+    ## How to fix
+    Name the repository, and the branch or the protected environment.
+
+    ## Example
+    ```hcl
+    # bad
+    values = ["repo:my-org/*"]
+    # good
+    values = ["repo:my-org/my-repo:environment:prod"]
+    ```
+    """
+
+    id = "FED-002"
+    name = "web-identity-subject-too-broad"
+    severity = Severity.HIGH
+    practice = 11
+    yields_to = ("FED-007",)
+    compliance = {
+        Framework.NIST: ("IA-8", "AC-6"),
+        Framework.ISO: ("A.5.19", "A.8.5"),
+        Framework.WELL_ARCHITECTED: ("SEC02-BP04", "SEC03-BP02"),
+    }
+    equivalents = {"checkov": ("CKV_AWS_358", "CKV_AWS_393")}
+    references = (
+        "https://docs.github.com/en/actions/reference/security/oidc#example-subject-claims",
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc_secure-by-default.html",
+    )
+
+    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+        for identity in web_identities(principal, graph):
+            level, value = identity.open_level, identity.widest
+            if level is None or value is None or identity.is_closed:
+                continue
+            if identity.issuer.kind in _ELSEWHERE or _is_approved(identity, graph):
+                continue
+            severity = _severity(identity, level, graph.standing(principal))
+            if level is Level.PROJECT and principal.is_listed(graph.settings.org_wide_roles):
+                continue
+            example = identity.issuer.example
+            yield self.finding(
+                f"{whoever(identity, level)} may assume {principal.label}: {value} fits them all",
+                on=principal,
+                at=value.span,
+                severity=severity,
+                confidence=Confidence.HIGH if value.is_known else Confidence.MEDIUM,
+                persona=Persona.PEDANTIC if severity is Severity.LOW else None,
+                related=((principal.resource.header, "the role"),),
+                hint="name what needs the role" + (f", as in {example}" * bool(example)),
+                causes=(identity.statement.span,),
+                assumptions=(*identity.statement.assumptions, *value.assumptions),
+            )
+
+
+def _severity(identity: WebIdentity, level: Level, standing: Standing) -> Severity:
+    if level is Level.TENANT:
+        return Severity.CRITICAL if identity.issuer.is_shared else Severity.HIGH
+    if standing.is_administrative:
+        return Severity.HIGH
+    is_medium = level is Level.PROJECT or standing is Standing.SENSITIVE
+    return Severity.MEDIUM if is_medium else Severity.LOW
+
+
+def _is_approved(identity: WebIdentity, graph: Graph) -> bool:
+    """Whether the settings say of every subject that it may assume roles."""
+    subjects = graph.settings.oidc_subjects
+    return bool(subjects) and any(
+        all(
+            any(glob_matches(subject, value.text) for subject in subjects)
+            for value in test.condition.values
+        )
+        for test in identity.tests_of("sub")
+    )

@@ -1,0 +1,314 @@
+"""Whom trust policies let in through identity providers, and what they ask of a token.
+
+A condition key is the issuer's URL, a colon and a claim. Every token says `iss`, `sub` and `aud`,
+so that operators which pass without their key still test these; of other claims they ask nothing.
+A hole in a value is fixed text: it exempts, it never opens.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
+https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from iam_preflight.graph.trust import grants, lets_assume
+from iam_preflight.knowledge.issuers import (
+    HOLE,
+    NO_LEVELS,
+    Issuer,
+    IssuerKind,
+    Level,
+    cluster_issuer,
+    issuer_of,
+)
+from iam_preflight.policy.document import pattern_from
+from iam_preflight.policy.match import as_glob
+from iam_preflight.resources import Resource
+from iam_preflight.values import arms_of, items_of, show, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.policy.document import Condition, Pattern, PrincipalPattern, Statement
+
+WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
+SAML = "sts:AssumeRoleWithSAML"
+
+ALWAYS = frozenset({"iss", "sub", "aud"})
+"""Claims that every token has."""
+
+_LITERAL = frozenset({"stringequals", "stringequalsignorecase"})
+_TEXT = _LITERAL | {"stringlike", "arnlike", "arnequals"}
+_SCHEME = "https://"
+_PROVIDER = ":oidc-provider/"
+_CLUSTERS = ("aws_eks_cluster.", "AWS::EKS::Cluster")
+_CLUSTER_URL = "oidc.eks."
+_CLUSTER_SUBJECT = "system:serviceaccount:"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimTest:
+    """A condition on a claim that only tokens with one of its values pass."""
+
+    condition: Condition
+    claim: str
+    issuer: Issuer
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether wildcards in the values are just characters."""
+        return self.condition.operator.base in _LITERAL
+
+    def pins(self, value: Pattern) -> frozenset[Level] | None:
+        """What one value pins; None where no token can have it."""
+        text = as_glob(value, HOLE)
+        if self.is_literal and ("*" in text or "?" in text):
+            return None
+        return self.issuer.pins(self.claim, text)
+
+    @property
+    def pinned(self) -> frozenset[Level]:
+        """What is pinned whichever of the values a token has."""
+        found = [pins for value in self.condition.values if (pins := self.pins(value)) is not None]
+        return frozenset.intersection(*found) if found else frozenset(Level)
+
+    @property
+    def is_possible(self) -> bool:
+        return any(self.pins(value) is not None for value in self.condition.values)
+
+    def widest(self, level: Level) -> Pattern | None:
+        """The first value that leaves a level open."""
+        for value in self.condition.values:
+            pins = self.pins(value)
+            if pins is not None and level not in pins:
+                return value
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class WebIdentity:
+    """That a statement lets in whoever an OpenID Connect provider vouches for."""
+
+    role: Principal
+    statement: Statement
+    principal: PrincipalPattern
+    issuer: Issuer
+    url: str
+    """The issuer's URL without its scheme, each hole as `HOLE`; empty where nothing is known."""
+    tests: tuple[ClaimTest, ...]
+    strays: tuple[Condition, ...]
+    """Conditions on claims of another issuer, which no token of this one meets."""
+    provider: Resource | None
+    """The provider, where the code makes it."""
+
+    @property
+    def host(self) -> str:
+        """The URL for people; empty where part of it is not known."""
+        return "" if HOLE in self.url else self.url
+
+    def tests_of(self, *claims: str) -> tuple[ClaimTest, ...]:
+        return tuple(test for test in self.tests if test.claim in claims)
+
+    @property
+    def identifying(self) -> tuple[ClaimTest, ...]:
+        """The tests that ask who holds the token."""
+        return tuple(test for test in self.tests if self.issuer.identifies(test.claim))
+
+    @property
+    def pinned(self) -> frozenset[Level]:
+        return NO_LEVELS.union(*(test.pinned for test in self.identifying))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether no token at all gets in."""
+        return bool(self.strays) or any(not test.is_possible for test in self.tests)
+
+    @property
+    def open_level(self) -> Level | None:
+        """The widest level that is left open; None where all are pinned."""
+        return min(set(Level) - self.pinned, default=None)
+
+    @property
+    def widest(self) -> Pattern | None:
+        """The value that leaves the most open."""
+        level = self.open_level
+        if level is None:
+            return None
+        found = (test.widest(level) for test in self.identifying)
+        return next((value for value in found if value is not None), None)
+
+    @property
+    def audiences(self) -> tuple[str, ...] | None:
+        """The audiences that the provider accepts; None where that is not known in full."""
+        if self.provider is None or self.provider.is_data:
+            return None
+        texts = [text_of(item) for _, item in items_of(self.provider.get("client_id_list"))]
+        known = tuple(text for text in texts if text is not None)
+        return known if known and len(known) == len(texts) else None
+
+    def is_own(self, graph: Graph) -> bool:
+        """Whether the settings name the issuer as the company's own."""
+        own = graph.settings.oidc_issuers
+        return any(host.lower().removeprefix(_SCHEME) == self.url.lower() for host in own)
+
+
+def web_identities(role: Principal, graph: Graph) -> tuple[WebIdentity, ...]:
+    """What a role's trust policy lets in by web identity, provider by provider."""
+    return tuple(
+        _web_identity(role, grant.statement, grant.principal, graph)
+        for grant in grants(role.trust, graph.accounts)
+        if grant.is_federated
+        and as_glob(grant.principal.pattern) != "*"
+        and ":saml-provider/" not in grant.principal.pattern.text
+        and lets_assume(grant.statement, (WEB_IDENTITY,))
+    )
+
+
+def _web_identity(
+    role: Principal, statement: Statement, principal: PrincipalPattern, graph: Graph
+) -> WebIdentity:
+    provider = _provider(role, principal, graph)
+    url = _url(principal.pattern, provider)
+    keyed = [(c, host, claim) for c in statement.conditions for host, claim in _claim_of(c)]
+    if not url.strip(HOLE):
+        url = next((host for _, host, _ in keyed if HOLE not in host), url)
+    issuer = _issuer(url, principal, statement)
+    tests: list[ClaimTest] = []
+    strays: list[Condition] = []
+    for condition, host, claim in keyed:
+        if not _tests_claim(condition, claim):
+            continue
+        if _is_host_of(host, url, statement):
+            tests.append(ClaimTest(condition, claim, issuer))
+        else:
+            strays.append(condition)
+    tests.extend(
+        ClaimTest(condition, claim, issuer)
+        for condition in _spared(role)
+        for host, claim in _claim_of(condition)
+        if _is_host_of(host, url, statement)
+    )
+    return WebIdentity(
+        role, statement, principal, issuer, url, tuple(tests), tuple(strays), provider
+    )
+
+
+def _provider(role: Principal, principal: PrincipalPattern, graph: Graph) -> Resource | None:
+    pattern = principal.pattern
+    for reference in (pattern.reference, *(hole.reference for hole in pattern.holes)):
+        if reference is None:
+            continue
+        where = reference.deployment or role.resource.deployment.path
+        found = graph.lookup.at(where, reference.address, Resource)
+        if found is not None and found.type == "aws_iam_openid_connect_provider":
+            return found
+    _, _, host = pattern.text.partition(_PROVIDER)
+    for resource in graph.of_type("aws_iam_openid_connect_provider"):
+        if host and show(resource.get("url")).removeprefix(_SCHEME) == host:
+            return resource
+    return None
+
+
+def _url(pattern: Pattern, provider: Resource | None) -> str:
+    text = as_glob(pattern, HOLE)
+    if _PROVIDER in text:
+        url = text.partition(_PROVIDER)[2]
+        if url.strip(HOLE) or provider is None:
+            return url.removeprefix(_SCHEME)
+    elif not text.startswith("arn:") and HOLE not in text:
+        return text.removeprefix(_SCHEME)
+    written = provider.get("url") if provider is not None else None
+    for _, arm in arms_of(written) if written is not None else ():
+        known = pattern_from(arm)
+        if known is not None:
+            return as_glob(known, HOLE).removeprefix(_SCHEME)
+    return HOLE
+
+
+def _issuer(url: str, principal: PrincipalPattern, statement: Statement) -> Issuer:
+    known = issuer_of(url) if url.strip(HOLE) else None
+    if known is not None:
+        return known
+    if url.startswith(_CLUSTER_URL) or _is_of_cluster(principal, statement):
+        return cluster_issuer()
+    host = url.partition("/")[0]
+    name = "an identity provider" if HOLE in host or not host else host
+    return Issuer(name=name, hosts=(), source="")
+
+
+def _is_of_cluster(principal: PrincipalPattern, statement: Statement) -> bool:
+    patterns = [principal.pattern, *(c.key for c in statement.conditions)]
+    if any(mark in pattern.text for pattern in patterns for mark in _CLUSTERS):
+        return True
+    return any(
+        value.text.startswith(_CLUSTER_SUBJECT)
+        for condition in statement.conditions
+        for value in condition.values
+    )
+
+
+def _claim_of(condition: Condition) -> Iterator[tuple[str, str]]:
+    """The issuer and the claim of a condition key that is about a token."""
+    key = as_glob(condition.key, HOLE).lower()
+    if _SCHEME not in condition.key.span.text:  # Terraform has the provider's `url` in both forms
+        key = key.removeprefix(_SCHEME)
+    host, colon, claim = key.rpartition(":")
+    if colon and claim and HOLE not in claim and ("." in host or HOLE in host):
+        yield host, claim
+
+
+def _tests_claim(condition: Condition, claim: str) -> bool:
+    """Whether only tokens with one of the values pass."""
+    how = condition.operator
+    if how.base not in _TEXT or how.is_negated:
+        return False
+    return claim in ALWAYS or not is_loose(condition)
+
+
+def is_loose(condition: Condition) -> bool:
+    """Whether a condition passes where its key is missing."""
+    how = condition.operator
+    return not how.is_negated and (how.is_if_exists or how.quantifier == "forallvalues")
+
+
+def _is_host_of(host: str, url: str, statement: Statement) -> bool:
+    """Whether a key is about the issuer; where there are several, about any of them."""
+    if HOLE in host or HOLE in url or not url or host == url.lower():
+        return True
+    others = (as_glob(p.pattern, HOLE) for p in statement.principals if p.kind == "Federated")
+    return any(HOLE in other or other.lower().endswith((f"/{host}", host)) for other in others)
+
+
+def _spared(role: Principal) -> Iterable[Condition]:
+    """What a Deny of everything else asks, as the conditions that let pass."""
+    if role.trust is None:
+        return
+    for statement in role.trust.document.statements:
+        if statement.is_allow or len(statement.conditions) != 1 or statement.assumptions:
+            continue
+        condition = statement.conditions[0]
+        how = condition.operator
+        is_plain = how.is_negated and not how.quantifier and how.base in _TEXT
+        if is_plain and lets_assume(statement, (WEB_IDENTITY,)):
+            yield replace(condition, operator=replace(how, is_negated=False))
+
+
+def whoever(identity: WebIdentity, level: Level) -> str:
+    """Who gets in where a level is left open."""
+    kind = identity.issuer.kind
+    match level:
+        case Level.TENANT if identity.issuer.is_shared:
+            return f"anyone with an account at {identity.issuer.name}"
+        case Level.TENANT:
+            return f"anyone whom {identity.issuer.name} vouches for"
+        case Level.PROJECT if kind is IssuerKind.CLUSTER:
+            return "any namespace of the cluster"
+        case Level.PROJECT:
+            return "any repository or project of the owner"
+        case Level.CONTEXT if kind is IssuerKind.CLUSTER:
+            return "any service account of the namespace"
+        case Level.CONTEXT:
+            return "any branch, pull request or environment of the repository"

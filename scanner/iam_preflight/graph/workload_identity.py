@@ -1,0 +1,139 @@
+"""Roles for pods, servers outside of AWS and users of apps: who else gets in.
+
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html
+https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permissions.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from iam_preflight.findings import Severity
+from iam_preflight.graph.federation import web_identities, whoever
+from iam_preflight.graph.trust import grants, is_positive
+from iam_preflight.knowledge.issuers import IssuerKind, Level
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.federation import WebIdentity
+    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.trust import Grant
+    from iam_preflight.policy.document import Statement
+    from iam_preflight.source import Span
+
+_SOURCES = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths")
+_POD_TAGS = ("aws:requesttag/kubernetes-", "aws:requesttag/eks-cluster-")
+_CERTIFICATE = "aws:principaltag/x509"
+_BY_LEVEL = {
+    Level.TENANT: Severity.HIGH,
+    Level.PROJECT: Severity.HIGH,
+    Level.CONTEXT: Severity.MEDIUM,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Weakness:
+    """That a role lets in more than what needs it: whom, where it says so, and the cure."""
+
+    who: str
+    statement: Statement
+    place: Span
+    severity: Severity
+    hint: str
+    is_sure: bool = True
+
+
+def cluster_identities(role: Principal, graph: Graph) -> Iterator[Weakness]:
+    """Service accounts of a cluster that get in without being named."""
+    for identity in web_identities(role, graph):
+        level = identity.open_level
+        if identity.issuer.kind is not IssuerKind.CLUSTER or level is None or identity.is_closed:
+            continue
+        value = identity.widest
+        who = "any service account of the cluster"
+        if value is not None and level is Level.CONTEXT:
+            who = whoever(identity, level)
+        yield Weakness(
+            who,
+            identity.statement,
+            value.span if value is not None else identity.principal.span,
+            _BY_LEVEL[level],
+            f"add the condition StringEquals {identity.host or '<issuer>'}:sub = "
+            f"{identity.issuer.example}",
+            value is None or value.is_known,
+        )
+
+
+def identity_pools(role: Principal, graph: Graph) -> Iterator[Weakness]:
+    """Identity pools, and their users, that get in without being named."""
+    for identity in web_identities(role, graph):
+        if identity.issuer.kind is IssuerKind.POOL and not identity.is_closed:
+            weakness = _of_pool(identity, role, graph)
+            if weakness is not None:
+                yield weakness
+
+
+def _of_pool(identity: WebIdentity, role: Principal, graph: Graph) -> Weakness | None:
+    statement, place, host = identity.statement, identity.principal.span, identity.url
+    if Level.TENANT not in identity.pinned:
+        hint = f"add the condition StringEquals {host}:aud = <id of the identity pool>"
+        return Weakness(
+            "any identity pool of any account", statement, place, Severity.CRITICAL, hint
+        )
+    hint = f"add the condition ForAnyValue:StringLike {host}:amr = authenticated"
+    tests = [c for c in statement.conditions if c.key_name == f"{host}:amr".lower()]
+    if not tests:
+        who = "whoever has not signed in, if the identity pool lets them,"
+        return Weakness(who, statement, place, Severity.MEDIUM, hint)
+    guests = [v for c in tests if is_positive(c) for v in c.values if v.text == "unauthenticated"]
+    if guests and graph.standing(role).is_privileged:
+        who = "people who have not signed in"
+        return Weakness(who, statement, guests[0].span, Severity.HIGH, hint)
+    return None
+
+
+def weaknesses(role: Principal, graph: Graph) -> Iterator[Weakness]:
+    """What the services that bring pods and servers are not asked for."""
+    for grant in grants(role.trust, graph.accounts):
+        if not grant.is_service:
+            continue
+        match grant.principal.pattern.text:
+            case "pods.eks.amazonaws.com":
+                yield from _pods(grant, role, graph)
+            case "rolesanywhere.amazonaws.com":
+                yield from _certificates(grant, role, graph)
+
+
+def _asks_for(statement: Statement, *keys: str) -> bool:
+    """Whether some condition asks for a key that begins so."""
+    return any(c.key_name.startswith(keys) for c in statement.conditions if is_positive(c))
+
+
+def _pods(grant: Grant, role: Principal, graph: Graph) -> Iterator[Weakness]:
+    if _asks_for(grant.statement, *_SOURCES, *_POD_TAGS):
+        return
+    if graph.standing(role).is_privileged:
+        yield Weakness(
+            "any pod with a pod identity association",
+            grant.statement,
+            grant.principal.span,
+            Severity.MEDIUM,
+            "add conditions on aws:RequestTag/kubernetes-namespace and "
+            "aws:RequestTag/kubernetes-service-account",
+        )
+
+
+def _certificates(grant: Grant, role: Principal, graph: Graph) -> Iterator[Weakness]:
+    place = grant.principal.span
+    if not _asks_for(grant.statement, *_SOURCES):
+        hint = "add the condition ArnEquals aws:SourceArn = <ARN of the trust anchor>"
+        who = "a certificate of any trust anchor"
+        yield Weakness(who, grant.statement, place, Severity.HIGH, hint)
+    elif not _asks_for(grant.statement, _CERTIFICATE):
+        severity = Severity.MEDIUM if graph.standing(role).is_privileged else Severity.LOW
+        hint = "add the condition StringEquals aws:PrincipalTag/x509Subject/CN = <its name>"
+        who = "any certificate of the trust anchor's authority"
+        yield Weakness(who, grant.statement, place, severity, hint)
