@@ -23,7 +23,7 @@ from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from iam_preflight.baseline import Entry
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from iam_preflight.registry import Registry
     from iam_preflight.resources import Resource
     from iam_preflight.rules import Rule
+    from iam_preflight.source import SourceFile
 
 TEST_FOLDERS = ("**/test", "**/tests", "**/example", "**/examples")
 
@@ -114,7 +115,7 @@ def read_graph(
     workspace = Workspace(FolderTree(top))
     inventory = take_inventory(workspace, top, paths, options.leaves_out)
     graph = load_graph(workspace, inventory, registry, options)
-    return graph, _distinct(workspace.problems)
+    return graph, distinct(workspace.problems)
 
 
 def scan_inventory(
@@ -130,10 +131,11 @@ def scan_inventory(
     graph = load_graph(workspace, inventory, registry, options)
     options.progress("checking")
     findings = list(run_rules(registry, graph, workspace.problems))
-    decided = _decided(findings, workspace, graph, registry, options, base)
+    decided, faults = judge(findings, workspace.sources, graph, registry, options, base)
+    workspace.problems.extend(faults)
     return Report(
         findings=tuple(decided),
-        problems=tuple(sorted(_distinct(workspace.problems), key=Problem.sort_key)),
+        problems=tuple(sorted(distinct(workspace.problems), key=Problem.sort_key)),
         coverage=graph.coverage(),
         rules=registry.rules,
         root=root,
@@ -147,20 +149,20 @@ def _files(graph: Graph) -> Iterator[str]:
     return (resource.header.path for resource in graph.resources)
 
 
-def _decided(
+def judge(
     findings: list[Finding],
-    workspace: Workspace,
+    sources: Iterable[SourceFile],
     graph: Graph,
     registry: Registry,
     options: ScanOptions,
-    base: Sequence[Entry] | None,
-) -> list[Decided]:
-    """The decisions; what is wrong with ignores is noted."""
+    base: Sequence[Entry] | None = None,
+) -> tuple[list[Decided], list[Problem]]:
+    """The decisions about findings, and what is wrong with the ignores in the files."""
     from iam_preflight.baseline import Known
     from iam_preflight.locate import Locator
     from iam_preflight.suppressions import Suppressions, approved_in
 
-    sources = sorted(workspace.sources, key=lambda source: source.path)
+    sources = sorted(sources, key=lambda source: source.path)
     approved = None
     if options.base is not None:
         approved = approved_in(options.base, sources, options.base_name)
@@ -176,8 +178,14 @@ def _decided(
     )
     decided = decide(findings, grounds)
     live = {resource.header.path for resource in graph.resources}
-    workspace.problems.extend(ignores.problems(live))
-    return decided
+    return decided, list(ignores.problems(live))
+
+
+def is_wanted_by(registry: Registry) -> Callable[[str], bool]:
+    """Whether a type of resource matters to any rule or to the graph."""
+    wanted = {name for rule in registry for name in rule.reads}
+    types = resource_types()
+    return lambda name: name in wanted or types.is_relevant(name)
 
 
 def load_graph(
@@ -186,12 +194,7 @@ def load_graph(
     """Reads everything and joins it."""
     from iam_preflight.graph.build import build_graph
 
-    wanted = {name for rule in registry for name in rule.reads}
-    types = resource_types()
-
-    def is_wanted(resource_type: str) -> bool:
-        return resource_type in wanted or types.is_relevant(resource_type)
-
+    is_wanted = is_wanted_by(registry)
     resources = _counted(_resources(workspace, inventory, options, is_wanted), options.progress)
     graph = build_graph(resources, options.settings, options.today)
     graph.missing_modules = tuple(
@@ -263,7 +266,8 @@ def _run_rule(rule: Rule, graph: Graph) -> Iterator[Finding]:
         yield from rule.check_graph(graph)
 
 
-def _distinct(problems: list[Problem]) -> list[Problem]:
+def distinct(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems, each said once."""
     seen: set[tuple[str, str]] = set()
     kept: list[Problem] = []
     for problem in problems:

@@ -227,6 +227,13 @@ class LazyEntries(MappingABC[str, Value]):
             self._values[key] = value
         return value
 
+    def renewed(self, pending: dict[str, Callable[[], Value]], kept: set[str]) -> LazyEntries:
+        """Other entries, with what was worked out of those that are still the same."""
+        entries = LazyEntries(pending)
+        for key in kept & self._values.keys():
+            entries._values[key] = self._values[key]
+        return entries
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._pending)
 

@@ -532,6 +532,11 @@ class Catalog:
     def _key_records(self, service: str) -> dict[str, _KeyRecord]:
         return self._records("conditionKeys", service, _KeyRecord)
 
+    def keys_of_service(self, service: str) -> Iterator[ConditionKey]:
+        """The condition keys that a service defines."""
+        for record in self._key_records(service).values():
+            yield self._service_key(record)
+
     def _service_key(self, record: _KeyRecord) -> ConditionKey:
         known = self._service_keys.get(record.key.lower())
         return ConditionKey(

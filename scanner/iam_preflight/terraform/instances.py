@@ -120,7 +120,8 @@ class ModuleInstance:
         self._whole: dict[tuple[str, str, str], Value] = {}
         self._calls: dict[str, ModuleCall] = {}
         self._outputs: Mapping | None = None
-        self.providers = own_providers(module, self.scope, providers or {})
+        self._passed = providers or {}
+        self.providers = own_providers(module, self.scope, self._passed)
 
     def __repr__(self) -> str:
         return f"ModuleInstance({self.address or self.module.directory})"
@@ -446,6 +447,40 @@ class ModuleInstance:
             return call.instances[0][1].outputs, 1
         outputs = [(repetition, child.outputs) for repetition, child in call.instances]
         return self._pick(together(outputs, call.block), steps, 1, scope)
+
+    # ---- changes
+
+    def made_calls(self) -> Iterator[tuple[str, ModuleInstance]]:
+        """The instances below this one that somebody asked for, by the name of their call."""
+        for name, call in self._calls.items():
+            for _, child in call.instances:
+                yield name, child
+
+    def forget(self, names: set[str], calls: set[str]) -> None:
+        """Drops the values of what has changed: `local.x`, `aws_iam_role.y`, and module calls."""
+        module = self.module
+        for name in names:
+            module.constants.pop(name.removeprefix("local."), None)
+        self._variables = self._variables.renewed(
+            {name: functools.partial(self._variable, name) for name in module.variables},
+            {name for name in module.variables if f"var.{name}" not in names},
+        )
+        self._locals = self._locals.renewed(
+            {name: functools.partial(self._local, name) for name in module.locals},
+            {name for name in module.locals if f"local.{name}" not in names},
+        )
+        for key in [*self._resources]:
+            mode, resource_type, name = key
+            if f"{MODES[mode]}{resource_type}.{name}" in names or key not in module.resources:
+                del self._resources[key]
+                self._whole.pop(key, None)
+        for name in [*self._calls]:
+            if name in calls or name not in module.calls:
+                del self._calls[name]
+        self._outputs = None
+
+    def renew_providers(self) -> None:
+        self.providers = own_providers(self.module, self.scope, self._passed)
 
     # ---- everything in it
 

@@ -67,12 +67,13 @@ def load_terraform(
             joins[directory] = Join(plan)
     for directory in sorted({*roots, *joins}):
         root = load_root(configuration, directory, options, joins.get(directory))
-        yield from _resources_under(root, is_wanted)
+        yield from resources_under(root, is_wanted)
     for unit in units:
-        yield from _resources_under(load_unit(configuration, unit, options), is_wanted)
+        yield from resources_under(load_unit(configuration, unit, options), is_wanted)
 
 
-def _resources_under(root: ModuleInstance, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
+def resources_under(root: ModuleInstance, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
+    """The resources of a root module instance and of all that it calls."""
     seen: set[str] = set()
     for instance in root.walk():
         for resource in instance.resources(is_wanted):

@@ -1,0 +1,202 @@
+"""A repository in the editor: what is open, which units that concerns, what is known of them."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from iam_preflight.editor.analysis import Analysis, analyse
+from iam_preflight.editor.overlay import LiveWorkspace, Overlay
+from iam_preflight.editor.units import Key, Map, TemplateUnit, TerraformUnit
+from iam_preflight.errors import UsageError
+from iam_preflight.scan import ScanOptions
+from iam_preflight.settings import FILE_NAME
+from iam_preflight.terraform.live import Files, LiveRoot
+from iam_preflight.terraform.load import TerraformOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from iam_preflight.editor.units import Unit
+    from iam_preflight.registry import Registry
+    from iam_preflight.source import SourceFile
+
+MAX_ROOTS = 3
+"""How many of the roots that call an open module are analysed, beside those with open files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What the user of an editor sets there."""
+
+    persona: str = ""
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    assignments: tuple[tuple[str, str], ...] = ()
+    """`("var", "NAME=VALUE")` and `("file", path)`."""
+    module_map: dict[str, str] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()
+    terraform_workspace: str = ""
+    roots_per_module: int = MAX_ROOTS
+
+
+class Project:
+    """One repository. It is used from one thread at a time."""
+
+    def __init__(self, top: Path, rules: Registry, preferences: Preferences) -> None:
+        self.tree = Overlay(top)
+        self.rules = rules
+        self.preferences = preferences
+        self.fault = ""
+        """What is wrong with the settings file, where it cannot be used."""
+        self._sources: dict[str, SourceFile] = {}
+        self._files = Files()
+        self._units: dict[Key, Unit] = {}
+        self.analyses: dict[Key, Analysis] = {}
+        self._configure()
+
+    @property
+    def top(self) -> Path:
+        return self.tree.top
+
+    # ---- settings
+
+    def _configure(self) -> None:
+        """Reads the settings file, and forgets everything that was judged by another one."""
+        import msgspec
+
+        from iam_preflight.settings import Settings, read_settings
+        from iam_preflight.source import SourceFile
+
+        settings = Settings()
+        self.fault = ""
+        if self.tree.is_file(FILE_NAME):
+            try:
+                source = SourceFile(FILE_NAME, self.tree.read(FILE_NAME))
+                settings = read_settings(source, self.rules)
+            except (UsageError, OSError) as error:
+                self.fault = str(error)
+        wanted = self.preferences
+        if wanted.persona:
+            settings = msgspec.structs.replace(settings, persona=wanted.persona)
+        try:
+            self.registry = self.rules.select(
+                wanted.select or settings.select, wanted.ignore or settings.ignore
+            )
+        except UsageError as error:
+            self.fault = str(error)
+            self.registry = self.rules
+        self.options = ScanOptions(
+            settings=settings,
+            assignments=wanted.assignments,
+            module_map=wanted.module_map,
+            environment={
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith("TF_VAR_") or name == "TF_WORKSPACE"
+            },
+            parameters=wanted.parameters,
+            terraform_workspace=wanted.terraform_workspace,
+        )
+        self._units.clear()
+        self.analyses.clear()
+        self.map = Map(self.tree, self.options.leaves_out)
+
+    def prefer(self, preferences: Preferences) -> None:
+        self.preferences = preferences
+        self._configure()
+
+    # ---- files
+
+    def opened(self, path: str, data: bytes) -> None:
+        self.tree.put(path, data)
+
+    def closed(self, path: str) -> None:
+        self.tree.drop(path)
+
+    def change(self, paths: Iterable[str]) -> None:
+        """Told of files that have changed in the editor or on disk, appeared or gone."""
+        changed = set(paths)
+        if FILE_NAME in changed:
+            self._configure()
+            return
+        for path in changed:
+            self.map.forget(path)
+        for unit in self._units.values():
+            unit.change(changed)
+
+    # ---- units
+
+    def keys_of(self, path: str) -> list[Key]:
+        """The units to analyse for an open file."""
+        if self.options.leaves_out(path):
+            return []
+        keys = self.map.keys_of(path)
+        limit = max(1, self.preferences.roots_per_module)
+        if len(keys) <= limit:
+            return keys
+        folders = {posixpath.dirname(name) or "." for name in self.tree.open}
+        preferred = [key for key in keys if key.path in folders]
+        others = [key for key in keys if key.path not in folders]
+        return [*preferred, *others[: max(0, limit - len(preferred))]]
+
+    def live_keys(self) -> list[Key]:
+        """The units of all open files, and those that read one of them otherwise."""
+        keys = dict.fromkeys(key for path in self.tree.open for key in self.keys_of(path))
+        return list(keys)
+
+    def affected(self, paths: Iterable[str]) -> list[Key]:
+        """The live units whose answer may be another one after a change of the files."""
+        changed = set(paths)
+        found: list[Key] = []
+        for key in self.live_keys():
+            unit = self._units.get(key)
+            is_new = unit is None or key not in self.analyses
+            if is_new or any(unit.reads(path) for path in changed if unit is not None):
+                found.append(key)
+        return found
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        return tuple(self._units.values())
+
+    def unit(self, key: Key) -> Unit:
+        if key not in self._units:
+            self._units[key] = self._make(key)
+        return self._units[key]
+
+    def _make(self, key: Key) -> Unit:
+        workspace = LiveWorkspace(self.tree, self._sources)
+        if key.kind == "template":
+            return TemplateUnit(key, workspace, (key.path,), self.options.parameters)
+        options = TerraformOptions(
+            workspace=self.options.terraform_workspace,
+            module_map=self.options.module_map,
+            environment=self.options.environment,
+            assignments=self.options.assignments,
+        )
+        units = (key.path,) if key.kind == "terragrunt" else ()
+        folder = (posixpath.dirname(key.path) or ".") if units else key.path
+        return TerraformUnit(
+            key, workspace, LiveRoot(workspace, folder, options, self._files, units)
+        )
+
+    def analyse(self, key: Key, is_cancelled: Callable[[], bool] = lambda: False) -> Analysis:
+        """The analysis of a unit; raises `Cancelled`."""
+        unit = self.unit(key)
+        options = replace(self.options)
+        found = analyse(unit, self.registry, options, is_cancelled)
+        self.analyses[key] = found
+        return found
+
+    def retire(self) -> list[Key]:
+        """Forgets the units that no open file belongs to."""
+        live = set(self.live_keys())
+        gone = [key for key in self._units if key not in live]
+        for key in gone:
+            del self._units[key]
+            self.analyses.pop(key, None)
+        return gone

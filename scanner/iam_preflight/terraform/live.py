@@ -1,0 +1,350 @@
+"""A root module that outlives edits: after a change only what depends on it is evaluated again.
+
+Files are the unit of change. What a changed file declares, and what refers to that, directly or
+through others, is forgotten; everything else keeps its values, and with them the objects that
+later stages know them by. References are taken from the text of a block, so that a name in a
+comment counts too: too much may be forgotten, never too little.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.source import Span
+from iam_preflight.terraform import tree
+from iam_preflight.terraform.closure import READS_FILES
+from iam_preflight.terraform.configuration import JSON_SUFFIXES, NATIVE_SUFFIXES, Configuration
+from iam_preflight.terraform.evaluation import evaluate
+from iam_preflight.terraform.load import (
+    TerraformOptions,
+    load_root,
+    load_unit,
+    resources_under,
+)
+from iam_preflight.terraform.scope import MAX_STEPS
+from iam_preflight.terraform.surroundings import is_library
+from iam_preflight.terraform.syntax import parse_expression, parse_file
+from iam_preflight.terraform.terragrunt import find_units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from iam_preflight.discovery import Workspace
+    from iam_preflight.resources import Resource
+    from iam_preflight.source import SourceFile
+    from iam_preflight.terraform.configuration import Module
+    from iam_preflight.terraform.instances import ModuleInstance
+    from iam_preflight.terraform.terragrunt import Unit
+    from iam_preflight.values import Value
+
+_REFERENCE = re.compile(r"(?<![\w.-])(?:(?:data|ephemeral)\.\w+\.[\w-]+|[A-Za-z]\w*\.[\w-]+)")
+_UNUSUAL = re.compile(r"\b(?:var|local|module|data)\s*(?:\[|\s\.|\.\s)|\w\s+\.\s*\w")
+"""References that are written so that `_REFERENCE` misses them."""
+_READS_FILES = re.compile(rf"\b(?:{'|'.join(sorted(READS_FILES))})\s*\(")
+
+ANYTHING = "*"
+"""Stands among references for everything; among names, for files that are no Terraform."""
+FILES = "file()"
+PROVIDER = "provider."
+
+
+class Files:
+    """Parsed files, the latest version of each, which several roots may share."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[SourceFile, tree.File, list[Problem]]] = {}
+
+    def parse(
+        self, source: SourceFile, read: Callable[[SourceFile, list[Problem]], tree.File]
+    ) -> tree.File:
+        held = self._held.get(source.path)
+        if held is None or held[0] is not source:
+            problems: list[Problem] = []
+            held = self._held[source.path] = (source, read(source, problems), problems)
+        return held[1]
+
+    def problems(self, paths: Iterable[str]) -> Iterator[Problem]:
+        """What is wrong with the text of files, as far as they were looked at."""
+        for path in paths:
+            if path in self._held:
+                yield from self._held[path][2]
+
+
+class LiveConfiguration(Configuration):
+    """Module folders that can be read again."""
+
+    def __init__(self, workspace: Workspace, files: Files) -> None:
+        super().__init__(workspace, parse_file)
+        self.files = files
+
+    def parse(self, source: SourceFile) -> tree.File:
+        if not source.path.endswith(".json"):
+            return self.files.parse(source, self.read)
+        from iam_preflight.terraform.json_syntax import parse_json_file
+
+        return self.files.parse(source, parse_json_file)
+
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """Every folder that was asked about."""
+        return tuple(self._modules)
+
+    def reload(self, directory: str) -> frozenset[str] | None:
+        """Reads a folder again, into the same module; the names of what is not what it was.
+
+        None where everything may be different: there was no module, or there is none now.
+        """
+        module = self._modules.get(directory)
+        self.problems[:] = [
+            problem
+            for problem in self.problems
+            if problem.kind is not ProblemKind.SYNTAX
+            or (posixpath.dirname(problem.path) or ".") != (directory or ".")
+        ]
+        fresh = self._load(directory)
+        if module is None or fresh is None or module.tfvars != fresh.tfvars:
+            return None
+        if is_library(module) is not is_library(fresh):
+            return None
+        before, after = dict(_things(module)), dict(_things(fresh))
+        changed = {name for name, thing in before.items() if after.get(name) is not thing}
+        changed |= after.keys() - before.keys()
+        if any(name.startswith(PROVIDER) for name in changed):
+            return None
+        for field in fields(module):
+            if field.name not in ("directory", "constants", "closed", "types"):
+                setattr(module, field.name, getattr(fresh, field.name))
+        module.closed.clear()
+        module.types.clear()
+        return frozenset(changed)
+
+    def forget_file(self, path: str) -> None:
+        self.templates.pop(path, None)
+        self._values.pop(path, None)
+
+
+Thing = tree.Block | tree.Attribute
+
+
+def _things(module: Module) -> Iterator[tuple[str, Thing]]:
+    """What a module declares, by the name that others refer to it with."""
+    for name, block in module.variables.items():
+        yield f"var.{name}", block
+    for name, attribute in module.locals.items():
+        yield f"local.{name}", attribute
+    for (mode, kind, name), block in module.resources.items():
+        yield (f"{kind}.{name}" if mode == "resource" else f"{mode}.{kind}.{name}"), block
+    for name, block in module.calls.items():
+        yield f"module.{name}", block
+    for name, block in module.outputs.items():
+        yield f"output.{name}", block
+    for (name, place), block in module.providers.items():
+        yield f"{PROVIDER}{name}.{place}", block
+    for place, block in module.settings.items():
+        yield f"{PROVIDER}settings.{place}", block
+
+
+class References:
+    """What the text of a thing refers to; each text is looked at once."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, tuple[Thing, frozenset[str]]] = {}
+
+    def of(self, thing: Thing) -> frozenset[str]:
+        held = self._held.get(id(thing))
+        if held is None:
+            held = self._held[id(thing)] = (thing, _references(thing.span.text))
+        return held[1]
+
+    def closure(self, module: Module, changed: Iterable[str]) -> set[str]:
+        """The given names and those of everything that depends on them."""
+        things = {name: self.of(thing) for name, thing in _things(module)}
+        reached = set(changed)
+        if not reached:
+            return reached
+        users: dict[str, list[str]] = {}
+        for name, references in things.items():
+            for reference in references:
+                users.setdefault(reference, []).append(name)
+        stack = [*reached]
+        for name in users.get(ANYTHING, ()):
+            if name not in reached:
+                reached.add(name)
+                stack.append(name)
+        while stack:
+            for name in users.get(stack.pop(), ()):
+                if name not in reached:
+                    reached.add(name)
+                    stack.append(name)
+        return reached
+
+    def keep(self, modules: Iterable[Module]) -> None:
+        """Forgets texts that are no longer there."""
+        live = {id(thing) for module in modules for _, thing in _things(module)}
+        for key in self._held.keys() - live:
+            del self._held[key]
+
+
+def _references(text: str) -> frozenset[str]:
+    found = set(_REFERENCE.findall(text))
+    if _UNUSUAL.search(text):
+        found.add(ANYTHING)
+    if _READS_FILES.search(text):
+        found.add(FILES)
+    return frozenset(found)
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """The module instances of a root, or of the Terragrunt units that stand for it."""
+
+    configuration: LiveConfiguration
+    tops: list[ModuleInstance]
+
+
+class LiveRoot:
+    """One root module. `resources` gives what `load_terraform` would give for it."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        directory: str,
+        options: TerraformOptions,
+        files: Files,
+        units: tuple[str, ...] = (),
+    ) -> None:
+        self.workspace = workspace
+        self.directory = directory
+        self.options = options
+        self.files = files
+        self.units = units
+        """The `terragrunt.hcl` files that run the module; none: it is a root by itself."""
+        self.references = References()
+        self._loaded: _Loaded | None = None
+
+    @property
+    def directories(self) -> tuple[str, ...]:
+        """The module folders that it is made of."""
+        return self._loaded.configuration.directories if self._loaded is not None else ()
+
+    @property
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong with it, beside what the workspace knows."""
+        yield from self.files.problems(source.path for source in self.workspace.sources)
+
+    def change(self, paths: set[str]) -> None:
+        """Forgets what depends on files that have changed, appeared or gone."""
+        if self._loaded is None or not paths:
+            return
+        if self.units or any(not self._is_local(path) for path in paths):
+            self._reset()
+            return
+        configuration = self._loaded.configuration
+        changed: dict[str, frozenset[str]] = {}
+        has_other_files = False
+        for path in sorted(paths):
+            configuration.forget_file(path)
+            if not path.endswith((*NATIVE_SUFFIXES, *JSON_SUFFIXES)):
+                has_other_files = True
+                continue
+            directory = posixpath.dirname(path) or "."
+            if directory in configuration.directories and directory not in changed:
+                names = configuration.reload(directory)
+                if names is None:
+                    self._reset()
+                    return
+                changed[directory] = names
+        self._drop_problems(lambda place: place.path in paths)
+        extra = (FILES,) if has_other_files else ()
+        for top in self._loaded.tops:
+            top.budget.steps = MAX_STEPS
+            self._forget(top, changed, extra)
+        modules = (configuration.module(directory) for directory in configuration.directories)
+        self.references.keep(module for module in modules if module is not None)
+
+    def _is_local(self, path: str) -> bool:
+        """Whether a file can only matter to those who refer to what it declares."""
+        name = posixpath.basename(path)
+        return not name.endswith((".tfvars", ".tfvars.json", ".hcl", "modules.json"))
+
+    def _reset(self) -> None:
+        self._loaded = None
+        self.workspace.problems.clear()
+
+    def _drop_problems(self, is_gone: Callable[[Span], bool]) -> None:
+        problems = self.workspace.problems
+        problems[:] = [one for one in problems if one.span is None or not is_gone(one.span)]
+
+    def _forget(
+        self,
+        instance: ModuleInstance,
+        changed: Mapping[str, frozenset[str]],
+        extra: tuple[str, ...],
+    ) -> bool:
+        """Forgets in a module instance and those below it; whether there was anything."""
+        module = instance.module
+        below = {
+            f"module.{name}"
+            for name, child in instance.made_calls()
+            if self._forget(child, changed, extra)
+        }
+        own = changed.get(module.directory, frozenset())
+        names = self.references.closure(module, {*own, *below, *extra}) - {FILES}
+        if not names:
+            return False
+        things = dict(_things(module))
+        calls = {
+            name
+            for name, block in module.calls.items()
+            if f"module.{name}" in own or self.references.of(block) & {*names, ANYTHING}
+        }
+        if any(name.startswith(PROVIDER) for name in names):
+            # everything carries the provider that it is deployed with
+            names |= {name for name in things if not name.startswith(("var.", "local."))}
+            calls = set(module.calls)
+            instance.renew_providers()
+        gone = [things[name].span for name in names if name in things]
+        self._drop_problems(lambda place: any(span.contains(place) for span in gone))
+        instance.forget(names, calls)
+        return True
+
+    def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
+        """Every resource of the wanted types, evaluated as far as it was not before."""
+        if self._loaded is None:
+            self._loaded = self._load()
+        for top in self._loaded.tops:
+            yield from resources_under(top, is_wanted)
+
+    def _load(self) -> _Loaded:
+        configuration = LiveConfiguration(self.workspace, self.files)
+        if configuration.module(self.directory) is None:
+            return _Loaded(configuration, [])
+        if self.units:
+            units: Iterator[Unit] = find_units(configuration, self.units)
+            tops = [load_unit(configuration, unit, self.options) for unit in units]
+        else:
+            tops = [load_root(configuration, self.directory, self.options)]
+        return _Loaded(configuration, tops)
+
+    # ---- questions
+
+    def evaluate(self, place: Span) -> Iterator[Value]:
+        """What an expression that is written at a place is, in each instance of its module."""
+        if self._loaded is None:
+            return
+        directory = posixpath.dirname(place.path) or "."
+        complaints = tree.Complaints([])
+
+        def where(start: int, end: int) -> Span:
+            return Span(place.source, place.start + start, place.start + end)
+
+        data = place.source.data[place.start : place.end]
+        expression = parse_expression(data, place, where, complaints)
+        for top in self._loaded.tops:
+            for instance in top.walk():
+                if instance.module.directory == directory:
+                    yield evaluate(expression, instance.scope)
