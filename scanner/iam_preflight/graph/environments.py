@@ -82,12 +82,8 @@ class Environments:
         """Whether one of them is the most protected environment of all."""
         return len(self._ranks) - 1 in map(self.rank, environments)
 
-    def of_resource(
-        self, resource: Resource, tags: Tags, account: str | None, name: str
-    ) -> str | None:
-        by_account = self.of_account(account)
-        if by_account is not None:
-            return by_account
+    def of_tags(self, tags: Tags) -> str | None:
+        """The environment that a tag names."""
         for key in KEYS:
             written = tags.find(key)
             value = tags.text(written) if written is not None else None
@@ -95,6 +91,17 @@ class Environments:
                 found = self.canonical(value) or self.in_text(value)
                 if found is not None:
                     return found
+        return None
+
+    def of_resource(
+        self, resource: Resource, tags: Tags, account: str | None, name: str
+    ) -> str | None:
+        by_account = self.of_account(account)
+        if by_account is not None:
+            return by_account
+        by_tag = self.of_tags(tags)
+        if by_tag is not None:
+            return by_tag
         hints: Iterable[str] = (
             *reversed(resource.deployment.hints),
             resource.deployment.workspace,
