@@ -171,6 +171,8 @@ class Inventory:
     terraform: tuple[str, ...]
     templates: tuple[str, ...]
     """YAML and JSON files: templates, plans, or neither; decided by content."""
+    named: tuple[str, ...] = ()
+    """Those of them that somebody named one by one: being neither is an error."""
 
 
 def find_root(paths: Iterable[Path]) -> Path:
@@ -214,6 +216,7 @@ def inventory_of(
     """What files and folders of a tree hold; `is_left_out` is asked about files in folders."""
     terraform: dict[str, None] = {}
     templates: dict[str, None] = {}
+    named: dict[str, None] = {}
     for path in paths:
         is_folder = tree.is_directory(path)
         found = tree.files(path) if is_folder else iter((path,))
@@ -225,9 +228,11 @@ def inventory_of(
                 terraform[name] = None
             elif lower.endswith(TEMPLATE_SUFFIXES):
                 templates[name] = None
+                if not is_folder:
+                    named[name] = None
             elif not is_folder:
                 raise UsageError(f"{path}: not a Terraform, plan or CloudFormation file")
-    return Inventory(tuple(terraform), tuple(templates))
+    return Inventory(tuple(terraform), tuple(templates), tuple(named))
 
 
 def path_matches(pattern: str, path: str) -> bool:

@@ -308,8 +308,10 @@ class _Reader:
             self.at += 1
             self._space()
             value = self._value()
-            entries[show(key)] = value
-            key_spans[show(key)] = key.span
+            # a key is a name: masked ones would all be the same one
+            name = key.value if isinstance(key, Known) else show(key)
+            entries[str(name)] = value
+            key_spans[str(name)] = key.span
             self._space()
             if self._peek() == ",":
                 self.at += 1

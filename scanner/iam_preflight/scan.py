@@ -56,6 +56,8 @@ class ScanOptions:
     """Folders of Terraform modules by their source."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """`TF_VAR_…` and `TF_WORKSPACE`."""
+    plans: tuple[str, ...] = ()
+    """Plans, beside those among the scanned files."""
     parameters: tuple[str, ...] = ()
     terraform_workspace: str = ""
     today: dt.date = field(default_factory=_today)
@@ -218,7 +220,8 @@ def _resources(
     options: ScanOptions,
     is_wanted: Callable[[str], bool],
 ) -> Iterator[Resource]:
-    if inventory.terraform:
+    plans, templates = _told_apart(workspace, inventory, options)
+    if inventory.terraform or plans:
         from iam_preflight.terraform.load import TerraformOptions, load_terraform
 
         terraform_options = TerraformOptions(
@@ -226,13 +229,40 @@ def _resources(
             module_map=options.module_map,
             environment=options.environment,
             assignments=options.assignments,
+            plans=plans,
         )
         yield from load_terraform(workspace, inventory.terraform, terraform_options, is_wanted)
-    if inventory.templates:
+    if templates:
         from iam_preflight.cloudformation.load import TemplateOptions, load_templates
 
         template_options = TemplateOptions(options.parameters)
-        yield from load_templates(workspace, inventory.templates, template_options, is_wanted)
+        yield from load_templates(workspace, templates, template_options, is_wanted)
+    _note_what_is_neither(workspace, inventory)
+
+
+def _told_apart(
+    workspace: Workspace, inventory: Inventory, options: ScanOptions
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The plans and the likely templates among YAML and JSON files."""
+    from iam_preflight.terraform.plan import is_plan
+
+    plans = dict.fromkeys(options.plans)
+    templates: list[str] = []
+    for path in inventory.templates:
+        source = workspace.source(path) if path.endswith(".json") else None
+        if source is not None and is_plan(source.data):
+            plans[path] = None
+        elif path not in plans:
+            templates.append(path)
+    return tuple(plans), tuple(templates)
+
+
+def _note_what_is_neither(workspace: Workspace, inventory: Inventory) -> None:
+    noted = {problem.path for problem in workspace.problems}
+    for path in inventory.named:
+        if path not in workspace.code and path not in noted:
+            message = "neither a CloudFormation template nor a Terraform plan"
+            workspace.problems.append(Problem(ProblemKind.UNREADABLE, message, path))
 
 
 # ---------------------------------------------------------------- rules

@@ -154,6 +154,9 @@ class _Document(msgspec.Struct):
     configuration: _Configuration = msgspec.field(default_factory=_Configuration)
 
 
+ZIP = b"PK\x03\x04"
+
+
 def is_plan(data: bytes) -> bool:
     """Whether JSON text is likely a plan or state; cheap, for every JSON file there is."""
     return (
@@ -209,6 +212,15 @@ def read_plan(workspace: Workspace, path: str) -> Plan | None:
     """A plan or state file; None, with a problem noted, when it is not one."""
     source = workspace.source(path)
     if source is None:
+        return None
+    workspace.code.add(path)
+    if source.data.startswith(ZIP):
+        message = "a plan in Terraform's own format: write it as JSON with `terraform show -json`"
+        workspace.problems.append(Problem(ProblemKind.UNREADABLE, message, path))
+        return None
+    if not is_plan(source.data):
+        message = "not a plan or state as `terraform show -json` writes it"
+        workspace.problems.append(Problem(ProblemKind.UNREADABLE, message, path))
         return None
     try:
         document = msgspec.json.decode(source.data, type=_Document)
@@ -294,15 +306,6 @@ def without_keys(address: str) -> str:
 
 
 # ---------------------------------------------------------------- resources
-
-
-def load_plan(
-    workspace: Workspace, path: str, is_wanted: Callable[[str], bool]
-) -> Iterator[Resource]:
-    """The resources of a plan by itself; their places are their addresses in the plan's file."""
-    plan = read_plan(workspace, path)
-    if plan is not None:
-        yield from PlanReader(plan).resources(is_wanted)
 
 
 class PlanReader:

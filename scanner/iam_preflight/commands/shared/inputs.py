@@ -56,6 +56,7 @@ class Inputs:
     suppressions_from: str | None
     variables: tuple[str, ...]
     variable_files: tuple[str, ...]
+    plans: tuple[str, ...]
     module_map: tuple[str, ...]
     workspace: str
     parameters: tuple[str, ...]
@@ -104,6 +105,7 @@ class Inputs:
                 for name, value in os.environ.items()
                 if name.startswith("TF_VAR_") or name == "TF_WORKSPACE"
             },
+            plans=tuple(_inside(plan, top, "--plan") for plan in self.plans),
             parameters=self.parameters,
             terraform_workspace=self.workspace,
             base=self._revision(self.suppressions_from, top),
@@ -287,6 +289,15 @@ _OPTIONS = (
         multiple=True,
         metavar="FILE",
         help="File with values of Terraform variables.",
+    ),
+    _option(
+        "--plan",
+        "plans",
+        section=INPUT,
+        multiple=True,
+        metavar="FILE",
+        help="Plan as `terraform show -json` writes it. It is joined with the sources that it was"
+        " made of, if they are in PATHS.",
     ),
     _option(
         "--module-map",
