@@ -7,15 +7,19 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
-from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities, make_test_lsp_client
+import pytest
+
+pytest_lsp = pytest.importorskip("pytest_lsp", reason="needs pytest-lsp (extra `test`)")
+types = pytest.importorskip("lsprotocol.types", reason="needs the extra `lsp`")
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CONFIG = ClientServerConfig(
+    from pytest_lsp import LanguageClient
+
+CONFIG = pytest_lsp.ClientServerConfig(
     server_command=[sys.executable, "-m", "iam_preflight", "lsp", "--stdio"],
-    client_factory=make_test_lsp_client,
+    client_factory=pytest_lsp.make_test_lsp_client,
 )
 PATIENCE = 30.0
 
@@ -32,7 +36,7 @@ class Editor:
     async def start(client: LanguageClient, folder: Path, **options: Any) -> Editor:
         await client.initialize_session(
             types.InitializeParams(
-                capabilities=client_capabilities("visual-studio-code"),
+                capabilities=pytest_lsp.client_capabilities("visual-studio-code"),
                 workspace_folders=[types.WorkspaceFolder(folder.as_uri(), folder.name)],
                 initialization_options={"debounce": 10, **options},
             )

@@ -94,7 +94,7 @@ class LiveWorkspace(Workspace):
         for path in paths & self._sources.keys():
             earlier = self._sources.pop(path)
             self.problems[:] = [one for one in self.problems if one.path != path or one.span]
-            if self.source(path) is not earlier:
+            if not self.tree.is_file(path) or self.source(path) is not earlier:
                 changed.add(path)
         return changed
 

@@ -117,16 +117,20 @@ class Project:
     def closed(self, path: str) -> None:
         self.tree.drop(path)
 
-    def change(self, paths: Iterable[str]) -> None:
-        """Told of files that have changed in the editor or on disk, appeared or gone."""
+    def change(self, paths: Iterable[str]) -> set[Key]:
+        """Told of files that have changed in the editor or on disk, appeared or gone.
+
+        Gives the units whose answer may be another one now.
+        """
         changed = set(paths)
+        stale: set[Key] = set()
         if FILE_NAME in changed:
             self._configure()
-            return
-        for path in changed:
-            self.map.forget(path)
-        for unit in self._units.values():
-            unit.change(changed)
+        else:
+            for path in changed:
+                self.map.forget(path)
+            stale = {key for key, unit in self._units.items() if unit.change(changed)}
+        return stale | {key for key in self.live_keys() if key not in self.analyses}
 
     # ---- units
 
@@ -147,17 +151,6 @@ class Project:
         """The units of all open files, and those that read one of them otherwise."""
         keys = dict.fromkeys(key for path in self.tree.open for key in self.keys_of(path))
         return list(keys)
-
-    def affected(self, paths: Iterable[str]) -> list[Key]:
-        """The live units whose answer may be another one after a change of the files."""
-        changed = set(paths)
-        found: list[Key] = []
-        for key in self.live_keys():
-            unit = self._units.get(key)
-            is_new = unit is None or key not in self.analyses
-            if is_new or any(unit.reads(path) for path in changed if unit is not None):
-                found.append(key)
-        return found
 
     @property
     def units(self) -> tuple[Unit, ...]:

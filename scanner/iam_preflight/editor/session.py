@@ -168,8 +168,7 @@ class Session:
             else:
                 project.opened(path, data)
         batch.texts.clear()
-        project.change(batch.paths)
-        self._stale.update(project.affected(batch.paths))
+        self._stale |= project.change(batch.paths)
         live = set(project.live_keys())
         for key in project.retire():
             self._by_key.pop(key, None)

@@ -52,15 +52,12 @@ class Unit(Protocol):
     key: Key
     workspace: LiveWorkspace
 
-    def change(self, paths: set[str]) -> None:
-        """Told of files that may have changed, appeared or gone."""
+    def change(self, paths: set[str]) -> bool:
+        """Told of files that may have changed, appeared or gone; whether that matters to it."""
 
     def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]: ...
 
     def problems(self) -> Iterator[Problem]: ...
-
-    def reads(self, path: str) -> bool:
-        """Whether what it says may depend on a file."""
 
 
 class TerraformUnit:
@@ -71,10 +68,11 @@ class TerraformUnit:
         self.workspace = workspace
         self.root = root
 
-    def change(self, paths: set[str]) -> None:
+    def change(self, paths: set[str]) -> bool:
         known = self.workspace.refresh(paths)
-        appeared = {path for path in paths - known if self._is_new(path)}
-        self.root.change(known | appeared)
+        changed = known | {path for path in paths - known if self._is_new(path)}
+        self.root.change(changed)
+        return bool(changed)
 
     def _is_new(self, path: str) -> bool:
         """Whether a file that was not read so far has something to say now."""
@@ -89,10 +87,6 @@ class TerraformUnit:
     def problems(self) -> Iterator[Problem]:
         yield from self.workspace.problems
         yield from self.root.problems
-
-    def reads(self, path: str) -> bool:
-        folder = posixpath.dirname(path) or "."
-        return path in self.workspace.paths or folder in self.root.directories
 
 
 class TemplateUnit:
@@ -110,8 +104,8 @@ class TemplateUnit:
         self.files = files
         self.parameters = parameters
 
-    def change(self, paths: set[str]) -> None:
-        self.workspace.refresh(paths)
+    def change(self, paths: set[str]) -> bool:
+        return bool(self.workspace.refresh(paths))
 
     def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
         from iam_preflight.cloudformation.load import TemplateOptions, load_templates
@@ -122,9 +116,6 @@ class TemplateUnit:
 
     def problems(self) -> Iterator[Problem]:
         yield from self.workspace.problems
-
-    def reads(self, path: str) -> bool:
-        return path in self.workspace.paths or path in self.files
 
 
 class Map:
