@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from iam_preflight.findings import Finding, Persona, Severity
+from iam_preflight.findings import Finding, Persona, Severity, worst_of_each_place
 from iam_preflight.graph.exposure import listed
 from iam_preflight.knowledge.worth import Worth, gravest
 from iam_preflight.rules import Rule
@@ -39,6 +39,9 @@ class OpenActionsRule(Rule, abstract=True):
         raise NotImplementedError
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        yield from worst_of_each_place(self._opened(policy, graph))
+
+    def _opened(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         exposures = graph.exposures.of(policy)
         if not exposures:
             return

@@ -79,6 +79,7 @@ def strength(action, **condition):
         ("ec2:StopInstances", {"StringLike": {"aws:ResourceTag/team": "*"}}, 2),
         ("ec2:StopInstances", {"Null": {"aws:ResourceTag/team": "false"}}, 2),
         ("ec2:RunInstances", {"StringLike": {"aws:RequestTag/team": "*"}}, 1),
+        ("kms:Decrypt", {"Null": {"kms:EncryptionContext:PARAMETER_ARN": "false"}}, 1),
         ("ec2:StopInstances", {"StringLikeIfExists": {"aws:ResourceTag/team": "*"}}, 0),
         (
             "ec2:RunInstances",

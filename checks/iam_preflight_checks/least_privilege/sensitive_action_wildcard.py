@@ -2,7 +2,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
+from iam_preflight.findings import (
+    Confidence,
+    Finding,
+    Framework,
+    Persona,
+    Severity,
+    worst_of_each_place,
+)
 from iam_preflight.graph.exposure import listed
 from iam_preflight.graph.wildcards import has_wildcard, on_everything, on_something, whole_services
 from iam_preflight.knowledge.worth import Worth, changing, gravest
@@ -81,6 +88,9 @@ class SensitiveActionWildcard(Rule):
     )
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        yield from worst_of_each_place(self._found(policy, graph))
+
+    def _found(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         for exposure in graph.exposures.of(policy):
             hidden = list(_hidden(exposure))
             if not hidden:

@@ -3,7 +3,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
+from iam_preflight.findings import (
+    Confidence,
+    Finding,
+    Framework,
+    Persona,
+    Severity,
+    worst_of_each_place,
+)
 from iam_preflight.graph.exposure import listed
 from iam_preflight.graph.wildcards import on_everything, on_something, unscoped, whole_services
 from iam_preflight.knowledge.worth import Worth, changing, gravest
@@ -84,6 +91,9 @@ class ServiceWildcard(Rule):
     )
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        yield from worst_of_each_place(self._found(policy, graph))
+
+    def _found(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         for exposure in graph.exposures.of(policy):
             if exposure.opening.is_everything:
                 yield from self._everything(exposure)

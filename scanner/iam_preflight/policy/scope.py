@@ -235,7 +235,8 @@ def _worth_of_presence(key: str) -> Strength:
     name = key.lower().partition(":")[2].partition("/")[0]
     if name in ("resourcetag", "existingobjecttag"):
         return Strength.SCOPE
-    return Strength.CONTEXT if name in ("requesttag", "requestobjecttag") else Strength.NOTHING
+    is_chosen = name in ("requesttag", "requestobjecttag") or name.startswith("encryptioncontext:")
+    return Strength.CONTEXT if is_chosen else Strength.NOTHING
 
 
 def _fails_closed(condition: Condition, statement: Statement) -> bool:
