@@ -40,6 +40,7 @@ TAGS = types.Type(types.Kind.MAP, types.STRING)
 META_ARGUMENTS = frozenset(
     {"count", "for_each", "provider", "depends_on", "lifecycle", "provisioner", "connection"}
 )
+RENEWAL = "replace_triggered_by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,11 @@ def body_entries(body: Body, scope: Scope) -> dict[str, Callable[[], Value]]:
     for name, attribute in body.attributes.items():
         if name not in META_ARGUMENTS:
             pending[name] = functools.partial(_attribute_value, attribute, scope)
+    for block in body.blocks_of("lifecycle"):
+        # what a resource is renewed with says how long it lives
+        renewal = block.body.attributes.get(RENEWAL)
+        if renewal is not None:
+            pending[RENEWAL] = functools.partial(_attribute_value, renewal, scope)
     groups: dict[str, list[Block]] = {}
     for block in body.blocks:
         name = nested_name(block)
