@@ -312,6 +312,8 @@ def test_visible_text_is_one_line_and_stays(text: str) -> None:
         ),
         ('password = "hunter2hunter2"', 'password = "«sensitive»···"'),
         ("DB_PASSWORD: 'correct-horse-battery'", "DB_PASSWORD: '«sensitive»··········'"),
+        ("        Password: correct-horse-battery", "        Password: «sensitive»··········"),
+        ("{ Password: correct-horse-battery }", "{ Password: «sensitive»·········· }"),
     ],
 )
 def test_what_looks_like_a_secret_is_masked_in_its_place(line: str, masked: str) -> None:
@@ -327,6 +329,9 @@ def test_what_looks_like_a_secret_is_masked_in_its_place(line: str, masked: str)
         'secret = "${var.secret_value}"',
         'role = "arn:aws:iam::111122223333:role/a-role-with-quite-a-long-name-indeed"',
         'sid = "AKIASHORT"',
+        "Password: !Ref Password",
+        "PasswordResetRequired: true",
+        "SecretArn: arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop",
     ],
 )
 def test_ordinary_lines_are_left_alone(line: str) -> None:

@@ -1,4 +1,4 @@
-"""What is asked of an account's password policy, and where one falls short.
+"""Passwords: what is asked of an account's policy, and how those of users get around.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html
 """
@@ -6,13 +6,24 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_accoun
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from iam_preflight.values import bool_of, number_of
+from iam_preflight.values import (
+    Known,
+    Reason,
+    Unknown,
+    bool_of,
+    holes_of,
+    is_sensitive,
+    number_of,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iam_preflight.graph.credentials import Credential
     from iam_preflight.resources import Resource
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions, Value
@@ -117,3 +128,29 @@ def shortfalls(policy: Resource) -> Iterator[Shortfall]:
                     wish.attribute, wish.wanted, flaw, arm.span, is_written=True, assumptions=given
                 )
                 break
+
+
+class Handover(Enum):
+    """How a console password that a template sets gets known to others than its user."""
+
+    WRITTEN = "is written in the template"
+    DEFAULT = "is the default of a parameter"
+    SHOWN = "comes from a parameter that is shown (no NoEcho)"
+    KEPT = "may be kept, although somebody else made it up"
+
+
+def handovers(credential: Credential) -> Iterator[tuple[Assumptions, Handover, Span]]:
+    """What is wrong with the password that a login profile sets, and where."""
+    for given, arm in credential.resource.arms("password"):
+        match arm:
+            case Known():
+                # a reference stands where it is made, and says nothing of the value
+                is_here = (text_of(arm) or "") in arm.span.text
+                yield given, Handover.WRITTEN if is_here else Handover.DEFAULT, arm.span
+            case Unknown(reason=Reason.SECRET):
+                continue
+            case _ if is_sensitive(arm):
+                if not credential.must_be_changed:
+                    yield given, Handover.KEPT, arm.span
+            case _ if any(hole.reason is Reason.PARAMETER for hole in holes_of(arm)):
+                yield given, Handover.SHOWN, arm.span

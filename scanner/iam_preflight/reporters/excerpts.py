@@ -29,6 +29,11 @@ _SECRETS = (
         r"(?i)((?:secret|password|passwd|token|api_?key|private_?key)[\w-]{0,40}[\"']?\s*[:=]\s*"
         r"[\"'])[^\"'$\s{}*<>]{6,}(?=[\"'])"
     ),
+    # without quotes, as YAML has it
+    re.compile(
+        r"(?i)((?:password|passwd|secret[-_]?(?:access[-_]?)?key|secret[-_]?string):\s+)"
+        r"[^\"'!&*{\[$\s#|>][^\s#,}]{5,}(?=\s*(?:$|[,}]))"
+    ),
 )
 
 
