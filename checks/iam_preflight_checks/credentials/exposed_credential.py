@@ -37,7 +37,8 @@ class ExposedCredential(Rule):
       passwords in such places are told here.
     - Keys and passwords without `pgp_key`: Terraform keeps them in the state, readable for
       everybody who may plan. Medium, and low for a password that has to be changed at once.
-      ROLE-002 and CRED-005 take this along.
+      ROLE-002 and CRED-005 take this along. The same goes for service-specific credentials
+      that never end.
     - CloudFormation: a console password in the template, or as the default of a parameter
       (high), from a parameter without `NoEcho` (medium), or one that its user may keep although
       somebody else made it up (low). References to Secrets Manager are as they should be.
@@ -98,8 +99,9 @@ class ExposedCredential(Rule):
             if pair not in told and _is_exposed(flow):
                 told.add(pair)
                 yield self._of_flow(flow)
+        days = graph.settings.max_key_age_days
         for credential in graph.credentials.all:
-            if not credential.is_active:
+            if not credential.is_active or credential.ends_within(days):
                 continue
             if _is_in_state(credential):
                 yield self._of_state(credential)

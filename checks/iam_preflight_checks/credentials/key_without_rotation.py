@@ -7,9 +7,9 @@ from iam_preflight.graph.baseline import baseline_of, provides
 from iam_preflight.graph.credentials import CredentialKind
 from iam_preflight.graph.rotation import (
     ROTATION_TYPES,
+    has_rotating_function,
     is_age_watched,
     renewals_of,
-    rotating_function,
 )
 from iam_preflight.rules import Rule
 
@@ -93,12 +93,12 @@ class KeyWithoutRotation(Rule):
         keys = [
             one for one in graph.credentials.of_kind(CredentialKind.ACCESS_KEY) if one.is_active
         ]
-        if not keys or rotating_function(graph) is not None:
-            return
-        severity = _severity(graph)
+        severity = _severity(graph) if keys else self.severity
         for key in keys:
             renewals = list(renewals_of(key, graph))
             if any(_is_in_time(renewal, graph) for renewal in renewals):
+                continue
+            if has_rotating_function(key, graph):
                 continue
             late = renewals[0] if renewals else None
             is_library = key.resource.deployment.is_library

@@ -6,7 +6,7 @@ from iam_preflight.findings import Finding, Framework, Severity
 from iam_preflight.graph.certificates import ends_on
 from iam_preflight.graph.credentials import CredentialKind
 from iam_preflight.rules import Rule
-from iam_preflight.values import number_of, text_of
+from iam_preflight.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,8 +83,9 @@ class OtherLongLivedCredential(Rule):
     )
 
     def check_graph(self, graph: Graph) -> Iterator[Finding]:
+        days = graph.settings.max_key_age_days
         for credential in graph.credentials.of_kind(*HINTS):
-            if credential.is_active and not _ends_soon(credential, graph):
+            if credential.is_active and not credential.ends_within(days):
                 yield self._of_credential(credential)
         for certificate in graph.of_type(CERTIFICATE):
             yield self._of_certificate(certificate, graph)
@@ -116,8 +117,3 @@ class OtherLongLivedCredential(Rule):
             hint="let ACM issue and renew it",
             evidence=certificate.address,
         )
-
-
-def _ends_soon(credential: Credential, graph: Graph) -> bool:
-    days = number_of(credential.resource.get("credential_age_days"))
-    return days is not None and days <= graph.settings.max_key_age_days

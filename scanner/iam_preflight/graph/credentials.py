@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.graph.model import Principal
 from iam_preflight.graph.secrets import Secrets
-from iam_preflight.values import bool_of, items_of, show
+from iam_preflight.values import bool_of, items_of, number_of, show
 
 if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph
@@ -80,6 +80,11 @@ class Credential:
     def is_encrypted(self) -> bool:
         """Whether the state holds it only encrypted for somebody's PGP key."""
         return self.resource.get("pgp_key") is not None
+
+    def ends_within(self, days: int) -> bool:
+        """Whether it ends by itself; only service-specific credentials can."""
+        age = number_of(self.resource.get("credential_age_days"))
+        return age is not None and age <= days
 
     @property
     def must_be_changed(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.graph.config_rules import CONFIG_RULE_TYPES, config_rules
 from iam_preflight.graph.secrets import SinkKind, references_in
+from iam_preflight.policy.truth import Truth
 from iam_preflight.resources import Resource
 from iam_preflight.values import blocks_of, number_of, text_of
 
@@ -91,14 +92,21 @@ def _with_its_secret(key: Credential, graph: Graph) -> Iterator[Renewal]:
             yield Renewal(rotation.header, days[0] if days else None)
 
 
-def rotating_function(graph: Graph) -> Resource | None:
-    """A function that may make and delete access keys: what else would it do with them?"""
+def has_rotating_function(key: Credential, graph: Graph) -> bool:
+    """Whether a function beside the key may make and delete keys: what else would it do?
+
+    One that may do everything is there for something else.
+    """
     for workload in graph.workloads:
-        if workload.resource.type == FUNCTION:
-            effective = graph.effective(workload.role)
-            if all(any(True for _ in effective.grants(action)) for action in _ROTATING):
-                return workload.resource
-    return None
+        resource = workload.resource
+        if resource.type != FUNCTION or resource.deployment != key.resource.deployment:
+            continue
+        effective = graph.effective(workload.role)
+        if effective.is_admin is Truth.YES:
+            continue
+        if all(any(True for _ in effective.grants(action)) for action in _ROTATING):
+            return True
+    return False
 
 
 def is_age_watched(graph: Graph) -> bool:
