@@ -1,1 +1,1 @@
-"""Posting results to GitHub."""
+"""GitHub: what the action does, and how a report gets to a pull request."""

@@ -13,11 +13,22 @@ from iam_preflight.reporters.carets import draw, plain
 from iam_preflight.reporters.escape import code, fence, markdown
 from iam_preflight.reporters.grouping import grouped
 from iam_preflight.reporters.model import SEVERITIES
+from iam_preflight.reporters.picture import picture_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from iam_preflight.reporters.model import Change, Finding, Options, Place, Report
+    from iam_preflight.reporters.model import (
+        Access,
+        AddedIgnore,
+        Change,
+        Finding,
+        Options,
+        Place,
+        Problem,
+        Report,
+        Trust,
+    )
 
 _VERDICTS = {
     "clean": "passed",
@@ -26,51 +37,70 @@ _VERDICTS = {
     "not-analysed": "failed: not everything could be analysed",
 }
 WIDTH = 100
+MAX_PICTURES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and the findings below it, each a piece of Markdown."""
+    """A heading and what is told below it, each a piece of Markdown of its own."""
 
     heading: str
-    findings: tuple[str, ...]
+    items: tuple[str, ...]
+    gap: str = ""
+    """What stands between two items."""
+
+    def text(self, count: int | None = None) -> str:
+        """The heading and the first items (default: all)."""
+        return f"\n## {self.heading}\n\n{self.gap.join(self.items[:count])}"
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The report in pieces: `head`, then `sections`, then `tail`."""
+    """The report in pieces: `head`, then `sections`, the most important first, then `tail`."""
 
     head: str
     sections: tuple[Section, ...]
     tail: str
 
+    def text(self) -> str:
+        return "".join((self.head, *(section.text() for section in self.sections), self.tail))
+
 
 def write(report: Report, stream: TextIO, options: Options) -> None:
-    pieces = parts(report, options)
-    stream.write(pieces.head)
-    for section in pieces.sections:
-        stream.write(f"\n## {section.heading}\n")
-        stream.writelines(f"\n{finding}" for finding in section.findings)
-    stream.write(pieces.tail)
+    stream.write(parts(report, options).text())
 
 
-def parts(report: Report, options: Options) -> Parts:
+def parts(report: Report, options: Options, title: str = "IAM Preflight") -> Parts:
+    """The report in pieces. `title` is Markdown."""
     return Parts(
-        head="\n".join(_head(report)) + "\n",
-        sections=tuple(
-            Section(markdown(heading), tuple(_finding(one) for one in findings))
-            for heading, findings in grouped(report, options)
-        ),
-        tail="\n".join(_tail(report, options)) + "\n",
+        head="\n".join(_head(report, title)) + "\n",
+        sections=tuple(section for section in _sections(report, options) if section.items),
+        tail="\n".join(_tail(report)) + "\n",
     )
+
+
+def _sections(report: Report, options: Options) -> Iterator[Section]:
+    yield _listed("Not analysed", map(_problem, report.problems))
+    if report.change is not None:
+        yield from _change(report.change)
+    for heading, findings in grouped(report, options):
+        yield Section(markdown(heading), tuple(map(_finding, findings)), gap="\n")
+    if options.show_suppressed:
+        yield _listed("Suppressed", map(_suppressed, report.with_outcome("suppressed")))
+    if report.change is not None:
+        yield _listed("Fixed", map(_fixed, report.change.fixed))
+
+
+def _listed(heading: str, items: Iterable[str]) -> Section:
+    return Section(heading, tuple(f"- {item}\n" for item in items))
 
 
 # ---------------------------------------------------------------- before the findings
 
 
-def _head(report: Report) -> Iterator[str]:
+def _head(report: Report, title: str) -> Iterator[str]:
     counts = report.counts
-    yield f"# IAM Preflight: {_VERDICTS[report.verdict]}"
+    yield f"# {title}: {_VERDICTS[report.verdict]}"
     yield ""
     yield "| " + " | ".join(SEVERITIES) + " |"
     yield "| " + " | ".join("---:" for _ in SEVERITIES) + " |"
@@ -90,38 +120,48 @@ def _head(report: Report) -> Iterator[str]:
         yield ""
         yield ", ".join(rest)
     if report.change is not None:
-        yield from _change(report.change)
+        yield ""
+        yield f"From {code(report.change.base)} to {code(report.change.head)}."
+        if report.change.other_settings:
+            yield ""
+            yield "The settings differ: findings may have come or gone by that alone."
 
 
-def _change(change: Change) -> Iterator[str]:
-    yield ""
-    yield f"From {code(change.base)} to {code(change.head)}."
-    if change.paths:
-        yield ""
-        yield "## New ways to become an administrator"
-        yield ""
-        for path in change.paths:
-            yield f"- {markdown(path.message)} ({_where(path.place)})"
-            for step in path.steps:
-                yield f"  1. {markdown(step.label)} ({_where(step)})"
-    for title, told in (("New access", change.access), ("New trust", change.trust)):
-        if told:
-            yield ""
-            yield f"## {title}"
-            yield ""
-            for one in told:
-                yield f"- {markdown(one.message)} ({_where(one.place)})"
-    if change.ignores:
-        yield ""
-        yield "## Ignores that the change adds"
-        yield ""
-        for ignore in change.ignores:
-            until = f", until {ignore.until}" if ignore.until else ""
-            rules = ", ".join(map(code, ignore.rules))
-            yield f"- {rules}: {markdown(ignore.reason)}{until} ({_where(ignore.place)})"
-    if change.other_settings:
-        yield ""
-        yield "The settings differ: findings may have come or gone by that alone."
+# ---------------------------------------------------------------- what a change brings
+
+
+def _change(change: Change) -> Iterator[Section]:
+    yield Section("New ways to become an administrator", tuple(_paths(change)))
+    yield _listed("New access", map(_access, change.access))
+    yield _listed("New trust", map(_trust, change.trust))
+    yield _listed("Ignores that the change adds", map(_ignore, change.ignores))
+
+
+def _paths(change: Change) -> Iterator[str]:
+    for number, path in enumerate(change.paths):
+        lines = [f"- {markdown(path.message)} ({_where(path.place)})"]
+        lines += [f"  1. {markdown(step.label)} ({_where(step)})" for step in path.steps]
+        if number < MAX_PICTURES:
+            lines += ["", *(f"  {line}" for line in picture_of(path)), ""]
+        yield "\n".join(lines) + "\n"
+
+
+def _access(one: Access) -> str:
+    proof = f", for example {code(one.action)} on {code(one.resource)}" if one.resource else ""
+    return f"{markdown(one.message)}{proof} ({_where(one.place)})"
+
+
+def _trust(one: Trust) -> str:
+    return f"{markdown(one.message)} ({_where(one.place)})"
+
+
+def _ignore(ignore: AddedIgnore) -> str:
+    rules = ", ".join(map(code, ignore.rules))
+    return f"{rules}: {markdown(ignore.reason)}{_until(ignore.until)} ({_where(ignore.place)})"
+
+
+def _until(day: str) -> str:
+    return f", until {markdown(day)}" if day else ""
 
 
 # ---------------------------------------------------------------- findings
@@ -176,31 +216,24 @@ def _where(place: Place) -> str:
     return code(f"{place.file}:{place.line}:{place.column}")
 
 
-# ---------------------------------------------------------------- after the findings
+# ---------------------------------------------------------------- beside the findings
 
 
-def _tail(report: Report, options: Options) -> Iterator[str]:
-    if options.show_suppressed and report.counts.suppressed:
-        yield ""
-        yield "## Suppressed"
-        yield ""
-        for finding in report.with_outcome("suppressed"):
-            until = f", until {finding.until}" if finding.until else ""
-            reason = markdown(finding.reason)
-            yield f"- {code(finding.rule)} {_where(finding.place)}: {reason}{until}"
-    if report.change is not None and report.change.fixed:
-        yield ""
-        yield "## Fixed"
-        yield ""
-        for finding in report.change.fixed:
-            yield f"- {code(finding.rule)} {markdown(finding.message)} ({_where(finding.place)})"
-    if report.problems:
-        yield ""
-        yield "## Not analysed"
-        yield ""
-        for problem in report.problems:
-            place = f"{problem.file}:{problem.line}" if problem.line else problem.file
-            yield f"- {problem.code} {code(place)}: {markdown(problem.message)}"
+def _suppressed(finding: Finding) -> str:
+    reason = markdown(finding.reason)
+    return f"{code(finding.rule)} {_where(finding.place)}: {reason}{_until(finding.until)}"
+
+
+def _fixed(finding: Finding) -> str:
+    return f"{code(finding.rule)} {markdown(finding.message)} ({_where(finding.place)})"
+
+
+def _problem(problem: Problem) -> str:
+    place = f"{problem.file}:{problem.line}" if problem.line else problem.file
+    return f"{markdown(problem.code)} {code(place)}: {markdown(problem.message)}"
+
+
+def _tail(report: Report) -> Iterator[str]:
     coverage = report.coverage
     yield ""
     yield (
