@@ -10,6 +10,7 @@ from collections import Counter
 import msgspec
 import pytest
 from hypothesis import given, settings
+from markdown_reading import outside_of_code
 from report_samples import CHANGED, CLEAN, FINDINGS, change, finding, report
 from test_hostile import NASTY
 from test_hostile import reports as hostile_reports
@@ -188,12 +189,6 @@ def test_annotations_stop_at_ten(severity: model.SeverityName, level: str, count
 
 
 # ---------------------------------------------------------------- hostile text
-
-
-def outside_of_code(text: str) -> str:
-    """Markdown without blocks and pieces of code, in which nothing acts."""
-    text = re.sub(r"(?ms)^ *(`{3,})[a-z]*\n.*?^ *\1$", "", text)
-    return re.sub(r"(?s)(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
 
 
 @settings(max_examples=80)
