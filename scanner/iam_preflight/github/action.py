@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from iam_preflight.discovery import find_root
 from iam_preflight.errors import UsageError
 from iam_preflight.github import history, workflow
 from iam_preflight.github.context import context_of
@@ -73,7 +74,7 @@ class Step:
     def _base(self) -> history.Base | None:
         """The base, fetched if need be; without it all of the code is judged, which is stricter."""
         try:
-            repository = Repository(self.context.workspace)
+            repository = Repository(self._root())
             base = history.base_of(self.context, repository)
             if base is None:
                 return None
@@ -89,13 +90,22 @@ class Step:
 
     # ---- the scan
 
+    def _root(self) -> Path:
+        """The repository around the paths, which need not be the workspace, but is never above."""
+        workspace = self.context.workspace.resolve()
+        found = find_root(workspace / path for path in self._paths())
+        return found if workspace in (found, *found.parents) else workspace
+
+    def _paths(self) -> tuple[str, ...]:
+        return (*self.inputs.paths, *self.inputs.plan) or (".",)
+
     def _arguments(self, folder: Path, base: history.Base | None) -> Iterator[str]:
         """Values are joined to their options: none can be taken for an option itself."""
-        inputs = self.inputs
-        paths = (*inputs.paths, *inputs.plan) or (".",)
+        inputs, paths = self.inputs, self._paths()
         if base is not None:
             yield from ("diff", base.commit)
             yield from (f"--path={path}" for path in paths)
+            # a change is not judged by what it says itself
             yield from ("--settings-from=base", "--suppressions-from=base")
             if base.is_exact:
                 yield "--exact"
@@ -103,6 +113,7 @@ class Step:
             yield "scan"
             if inputs.baseline:
                 yield f"--baseline={inputs.baseline}"
+        yield f"--root={self._root()}"
         if inputs.config:
             yield f"--config={inputs.config}"
         if inputs.fail_on:
