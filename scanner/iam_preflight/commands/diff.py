@@ -92,16 +92,15 @@ def command(
         old = stack.enter_context(repository.tree(start))
         new = stack.enter_context(repository.tree(end)) if head is not None else None
         judged = replace(prepared.options, progress=progress)
+        after = _after(judged, inputs, prepared, old, new)
         versions = (
             Version(old, base, _before(judged, inputs, prepared, old)),
-            Version(
-                new or FolderTree(prepared.top),
-                head or WORKING_TREE,
-                _after(judged, inputs, prepared, old, new),
-            ),
+            Version(new or FolderTree(prepared.top), head or WORKING_TREE, after),
         )
         inside = [path.resolve().relative_to(prepared.top).as_posix() for path in prepared.paths]
-        report = compare(*versions, inside, prepared.registry, str(prepared.top))
+        # the settings that judge the head also say which rules there are
+        registry = inputs.selected(prepared.finder.registry, after.settings)
+        report = compare(*versions, inside, registry, str(prepared.top))
     sys.exit(output.deliver(report))
 
 

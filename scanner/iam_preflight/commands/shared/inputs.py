@@ -112,8 +112,11 @@ class Inputs:
             base_name=self.suppressions_from or "",
             **changes,
         )
-        selected = registry.select(self.select or settings.select, self.ignore or settings.ignore)
-        return Prepared(paths, top, selected, options, finder)
+        return Prepared(paths, top, self.selected(registry, settings), options, finder)
+
+    def selected(self, registry: Registry, settings: Settings) -> Registry:
+        """The rules that the command line or the settings leave."""
+        return registry.select(self.select or settings.select, self.ignore or settings.ignore)
 
     def found(self, finder: SettingsFinder, tree: Tree | None) -> tuple[Settings, str]:
         """The settings on disk or in a version, as the command line changes them."""
