@@ -110,6 +110,19 @@ def scan(
     return scan_inventory(workspace, inventory, registry, options, str(top))
 
 
+def scan_changed(
+    paths: Sequence[Path], registry: Registry, options: ScanOptions, top: Path
+) -> Report:
+    """Scans the root modules and stacks that changed files belong to, each as a whole."""
+    from iam_preflight.membership import Map
+
+    workspace = Workspace(FolderTree(top))
+    changed = [path.resolve().relative_to(top).as_posix() for path in paths]
+    kept = [path for path in changed if not options.leaves_out(path)]
+    inventory = Map(workspace.tree, options.leaves_out).inventory_for(kept)
+    return scan_inventory(workspace, inventory, registry, options, str(top))
+
+
 def read_graph(
     paths: Sequence[Path], registry: Registry, options: ScanOptions, top: Path
 ) -> tuple[Graph, list[Problem]]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from iam_preflight.commands.shared.command import EXIT_CODES, SectionOption
-from iam_preflight.commands.shared.inputs import JUDGEMENT, input_options
+from iam_preflight.commands.shared.inputs import INPUT, JUDGEMENT, input_options
 from iam_preflight.commands.shared.output import ReportCommand, output_options
+from iam_preflight.errors import UsageError
 
 if TYPE_CHECKING:
     from iam_preflight.commands.shared.inputs import Inputs
@@ -35,6 +36,15 @@ FIXES = "What to change"
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @input_options
+@click.option(
+    "--changed",
+    "is_about_changes",
+    cls=SectionOption,
+    section=INPUT,
+    is_flag=True,
+    help="PATHS are files that have changed: scan the root modules and stacks that they belong"
+    " to, each as a whole, and nothing else. Passes where they belong to none.",
+)
 @click.option(
     "--baseline",
     cls=SectionOption,
@@ -63,6 +73,7 @@ def command(
     paths: tuple[Path, ...],
     inputs: Inputs,
     output: Output,
+    is_about_changes: bool,
     baseline: Path | None,
     is_fixing: bool,
     is_drafting: bool,
@@ -75,8 +86,10 @@ def command(
     from dataclasses import replace
 
     from iam_preflight.commands.shared.progress import Progress
-    from iam_preflight.scan import scan
+    from iam_preflight.scan import scan, scan_changed
 
+    if is_about_changes and (is_fixing or is_drafting):
+        raise UsageError("--changed and --fix do not go together")
     prepared = inputs.prepare(paths)
     options = prepared.options
     if baseline is not None:
@@ -91,6 +104,10 @@ def command(
             if is_drafting:
                 sys.exit(draft(prepared, options))
             report = fix(prepared, options)
+        elif is_about_changes:
+            report = scan_changed(prepared.paths, prepared.registry, options, prepared.top)
+            if not report.files and not report.problems:
+                sys.exit(0)
         else:
             report = scan(prepared.paths, prepared.registry, options, prepared.top)
     sys.exit(output.deliver(report))

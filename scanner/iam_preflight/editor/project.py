@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.editor.analysis import Analysis, analyse
 from iam_preflight.editor.overlay import LiveWorkspace, Overlay
-from iam_preflight.editor.units import Key, Map, TemplateUnit, TerraformUnit
+from iam_preflight.editor.units import TemplateUnit, TerraformUnit
 from iam_preflight.errors import UsageError
+from iam_preflight.membership import Key, Map
 from iam_preflight.scan import ScanOptions
 from iam_preflight.settings import FILE_NAME
 from iam_preflight.terraform.live import Files, LiveRoot

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from iam_preflight.editor.analysis import Analysis
     from iam_preflight.editor.pages import Pages
     from iam_preflight.editor.project import Project
-    from iam_preflight.editor.units import Key
+    from iam_preflight.membership import Key
 
 Result = TypeVar("Result")
 
