@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from iam_preflight.knowledge.catalog import AccessLevel, Catalog
 
@@ -34,7 +34,9 @@ class ActionSet:
 
     def __init__(self, catalog: Catalog, masks: dict[str, int], rest: int = 0) -> None:
         self._catalog = catalog
-        self._masks = {service: mask for service, mask in masks.items() if mask != rest}
+        if rest in masks.values():
+            masks = {service: mask for service, mask in masks.items() if mask != rest}
+        self._masks = masks
         self._rest = rest
         """The mask of every service that has none of its own: 0 or -1."""
 
@@ -43,7 +45,23 @@ class ActionSet:
 
     # ---- algebra
 
+    @classmethod
+    def union(cls, catalog: Catalog, sets: Iterable[ActionSet]) -> ActionSet:
+        """All of the sets in one go: AWS's own policies name hundreds of patterns."""
+        masks: dict[str, int] = {}
+        boundless: ActionSet | None = None
+        for each in sets:
+            if each._rest:
+                boundless = each if boundless is None else boundless | each
+            else:
+                for service, mask in each._masks.items():
+                    masks[service] = masks.get(service, 0) | mask
+        found = cls(catalog, masks)
+        return found if boundless is None else boundless | found
+
     def __or__(self, other: ActionSet) -> ActionSet:
+        if not (self._rest or other._rest):
+            return ActionSet.union(self._catalog, (self, other))
         masks = {
             service: self.mask(service) | other.mask(service)
             for service in self._masks.keys() | other._masks.keys()

@@ -306,6 +306,7 @@ class Catalog:
         self._data = data
         self._services: dict[str, Service] = {}
         self._expanded: dict[str, ActionSet] = {}
+        self._unions: dict[tuple[str, ...], ActionSet] = {}
         self._keys: dict[str, ConditionKey | None] = {}
         self._available: dict[tuple[str, str], bool] = {}
 
@@ -449,9 +450,12 @@ class Catalog:
         return ActionSet(self, {key: self.service(key).matching(name) for key in keys})
 
     def expand_all(self, patterns: tuple[str, ...]) -> ActionSet:
-        found = self.nothing
-        for pattern in patterns:
-            found |= self.expand(pattern)
+        """The actions that any of the patterns covers; remembered, as documents repeat."""
+        found = self._unions.get(patterns)
+        if found is None:
+            found = self._unions[patterns] = ActionSet.union(
+                self, map(self.expand, patterns)
+            )
         return found
 
     # ---- classes

@@ -297,13 +297,14 @@ def statement_actions(
     """The actions that a statement is about: with holes as anything, or only those for sure."""
     # for `NotAction` what is left out for sure makes what is in at most, and the other way round
     wants_sure = is_sure != statement.is_not_action
-    found = catalog.nothing
+    texts: list[str] = []
     for pattern in statement.actions:
         if pattern.is_known and not pattern.assumptions:
-            found |= catalog.expand(pattern.text)
+            texts.append(pattern.text)
         elif not wants_sure:
             text = "".join(part if isinstance(part, str) else "*" for part in pattern.parts)
-            found |= catalog.expand(text if ":" in text or text.strip("*") == "" else f"{text}:*")
+            texts.append(text if ":" in text or text.strip("*") == "" else f"{text}:*")
+    found = catalog.expand_all(tuple(texts))
     return ~found if statement.is_not_action else found
 
 
