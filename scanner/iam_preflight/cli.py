@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from iam_preflight import __version__
+from iam_preflight.collector import short_lived_process
 from iam_preflight.errors import UsageError
 
 USAGE = 2
@@ -81,7 +82,8 @@ def main() -> None:
 
     use_utf8()
     try:
-        cli(prog_name="iam-preflight")
+        with short_lived_process():
+            cli(prog_name="iam-preflight")
     except UsageError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(USAGE)

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from iam_preflight.collector import no_collection
 from iam_preflight.decisions import Decided, Grounds, Outcome, decide
 from iam_preflight.discovery import (
     FolderTree,
@@ -143,10 +144,11 @@ def scan_inventory(
 ) -> Report:
     """Scans the files of an inventory. `base` are the findings of the base of a change."""
     started = time.perf_counter()
-    graph = load_graph(workspace, inventory, registry, options)
-    options.progress("checking")
-    findings = list(run_rules(registry, graph, workspace.problems))
-    decided, faults = judge(findings, workspace.sources, graph, registry, options, base)
+    with no_collection():
+        graph = load_graph(workspace, inventory, registry, options)
+        options.progress("checking")
+        findings = list(run_rules(registry, graph, workspace.problems))
+        decided, faults = judge(findings, workspace.sources, graph, registry, options, base)
     workspace.problems.extend(faults)
     return Report(
         findings=tuple(decided),

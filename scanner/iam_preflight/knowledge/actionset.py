@@ -43,6 +43,15 @@ class ActionSet:
     def mask(self, service: str) -> int:
         return self._masks.get(service, self._rest)
 
+    def masks(self) -> Iterable[tuple[str, int]]:
+        """The services that have a mask of their own, with it."""
+        return self._masks.items()
+
+    @property
+    def is_boundless(self) -> bool:
+        """Whether it takes in services that it does not name."""
+        return self._rest != 0
+
     # ---- algebra
 
     @classmethod
@@ -51,10 +60,10 @@ class ActionSet:
         masks: dict[str, int] = {}
         boundless: ActionSet | None = None
         for each in sets:
-            if each._rest:
+            if each.is_boundless:
                 boundless = each if boundless is None else boundless | each
             else:
-                for service, mask in each._masks.items():
+                for service, mask in each.masks():
                     masks[service] = masks.get(service, 0) | mask
         found = cls(catalog, masks)
         return found if boundless is None else boundless | found

@@ -113,7 +113,12 @@ class ResourceType:
     @property
     def glob(self) -> str:
         """The ARN with a `*` for each part that varies."""
-        return _PLACEHOLDER.sub("*", self.arn) if self.arn else "*"
+        return _glob_of(self.arn)
+
+
+@functools.cache
+def _glob_of(arn: str) -> str:
+    return _PLACEHOLDER.sub("*", arn) if arn else "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,9 +458,7 @@ class Catalog:
         """The actions that any of the patterns covers; remembered, as documents repeat."""
         found = self._unions.get(patterns)
         if found is None:
-            found = self._unions[patterns] = ActionSet.union(
-                self, map(self.expand, patterns)
-            )
+            found = self._unions[patterns] = ActionSet.union(self, map(self.expand, patterns))
         return found
 
     # ---- classes

@@ -62,13 +62,18 @@ class Pattern:
 
     @property
     def is_known(self) -> bool:
-        return not any(isinstance(part, Unknown) for part in self.parts)
+        parts = self.parts
+        if len(parts) == 1:  # nearly all, and asked for more often than anything else
+            return isinstance(parts[0], str)
+        return not any(isinstance(part, Unknown) for part in parts)
 
     @property
     def text(self) -> str:
         """For people and fingerprints: each hole as `«why»`, masked when it is sensitive."""
         if self.is_sensitive:
             return MASK
+        if len(self.parts) == 1 and isinstance(self.parts[0], str):
+            return self.parts[0]
         return "".join(part if isinstance(part, str) else f"«{part.label}»" for part in self.parts)
 
     def __str__(self) -> str:

@@ -167,20 +167,12 @@ class Effective:
                     name,
                     document,
                     statement,
-                    self._pattern(statement, name),
+                    matcher.action_pattern(name, self.catalog),
                     None if statement.is_not_resource else asked,
                     how_broad,
                     tuple(judge(statement, name, self.catalog)),
                     decision,
                 )
-
-    def _pattern(self, statement: Statement, action: str) -> Pattern | None:
-        if statement.is_not_action:
-            return None
-        for pattern in statement.actions:
-            if pattern.is_known and action in self.catalog.expand(pattern.text):
-                return pattern
-        return next((pattern for pattern in statement.actions if not pattern.is_known), None)
 
     def broad(self, action: str) -> Grant | None:
         """The widest grant of an action that is broad within every limit; None without one."""

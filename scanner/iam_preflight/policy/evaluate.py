@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from iam_preflight.knowledge.actionset import ActionSet
+from iam_preflight.knowledge.actionset import ActionSet, bits_of
 from iam_preflight.knowledge.catalog import catalog as shipped_catalog
 from iam_preflight.policy.callers import Caller, CallerKind, Via
 from iam_preflight.policy.conditions import date_of
@@ -142,7 +142,8 @@ class Evaluator:
         self._documents: dict[int, DocumentMatcher] = {}
         self._arns: dict[object, ResourceArn] = {}
         self._never: dict[str, Callable[[str], bool]] = {}
-        self._reachable: dict[tuple[int, str], int] = {}
+        self._reachable: dict[tuple[int, str, int], int] = {}
+        self._met: dict[int, dict[str, bool]] = {}
         self._statements: list[Statement] = []
 
     def matcher(self, document: Document) -> DocumentMatcher:
@@ -172,21 +173,30 @@ class Evaluator:
         patterns = [self.arn(pattern).tokens for pattern in statement.resources]
         if any(is_anything(pattern) for pattern in patterns):
             return actions
+        met = self._met.get(id(statement))
+        if met is None:
+            met = self._met[id(statement)] = {}
+            self._statements.append(statement)  # its id must not be given to another
         masks: dict[str, int] = {}
         for name in actions.services:
-            key = (id(statement), name)
+            key = (id(statement), name, actions.mask(name))
             mask = self._reachable.get(key)
             if mask is None:
-                mask = self._reachable[key] = self._on_resources(name, patterns)
-                self._statements.append(statement)  # its id must not be given to another
-            masks[name] = actions.mask(name) & mask
+                mask = self._reachable[key] = self._on_resources(*key[1:], patterns, met)
+            masks[name] = mask
         return ActionSet(self.catalog, masks)
 
-    def _on_resources(self, service: str, patterns: list[Tokens]) -> int:
-        met: dict[str, bool] = {}
+    def _on_resources(
+        self, service: str, wanted: int, patterns: list[Tokens], met: dict[str, bool]
+    ) -> int:
+        """Those of the wanted actions of a service that one of the patterns meets a resource of.
+
+        `met` remembers which ARN templates do, as actions share them.
+        """
+        known = self.catalog.service(service)
         mask = 0
-        for index, action in enumerate(self.catalog.service(service).actions):
-            for use in action.resources:
+        for index in bits_of(wanted & known.full):
+            for use in known.actions[index].resources:
                 glob = use.type.glob
                 if glob not in met:
                     asked = text_tokens(glob, Wildcards.ARN)

@@ -75,6 +75,9 @@ def tokenize(
 
     `variable` says what stands for `${name}`; without it (version 2008-10-17) there are none.
     """
+    parts = tuple(parts)
+    if len(parts) == 1 and type(parts[0]) is str and (variable is None or "${" not in parts[0]):
+        return text_tokens(parts[0], wildcards)
     read = list(_read(parts, variable))
     match wildcards:
         case Wildcards.NONE:
@@ -128,7 +131,11 @@ def _squeezed(found: Iterable[str]) -> Tokens:
 @functools.lru_cache(maxsize=65536)
 def text_tokens(text: str, wildcards: Wildcards) -> Tokens:
     """A pattern without holes and variables as tokens."""
-    return tokenize((text,), wildcards)
+    if wildcards is Wildcards.NONE or not ("*" in text or "?" in text):
+        return tuple(text)
+    if wildcards is Wildcards.TEXT:
+        return _squeezed(_CROSSING.get(sign, sign) for sign in text)
+    return _squeezed(_in_segments([(sign, True) for sign in text]))
 
 
 def is_anything(pattern: Tokens) -> bool:

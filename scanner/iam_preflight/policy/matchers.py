@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from decimal import Decimal
 
+    from iam_preflight.knowledge.catalog import Catalog
     from iam_preflight.policy.automaton import Tokens
     from iam_preflight.policy.callers import Caller
     from iam_preflight.policy.context import Context
@@ -171,6 +172,7 @@ class StatementMatcher:
     __slots__ = (
         "_actions",
         "_answers",
+        "_covering",
         "_resources",
         "_standing",
         "_uses_variables",
@@ -195,6 +197,7 @@ class StatementMatcher:
         if not self._uses_variables:
             self._resources = tuple(self._tokens(None))
         self._answers: dict[ResourceArn, Answer] = {}
+        self._covering: dict[str, Pattern | None] = {}
         doubt = Doubt.NONE
         if statement.assumptions:
             doubt |= Doubt.ASSUMPTION
@@ -209,6 +212,21 @@ class StatementMatcher:
         """Whether it is about an action, both parts of whose name are in lower case."""
         answer = self._actions.covers(service, name)
         return negated(answer) if self.statement.is_not_action else answer
+
+    def action_pattern(self, action: str, catalog: Catalog) -> Pattern | None:
+        """The pattern that covers an action, or may; None where `NotAction` leaves it in."""
+        if action not in self._covering:
+            self._covering[action] = self._action_pattern(action, catalog)
+        return self._covering[action]
+
+    def _action_pattern(self, action: str, catalog: Catalog) -> Pattern | None:
+        statement = self.statement
+        if statement.is_not_action:
+            return None
+        for pattern in statement.actions:
+            if pattern.is_known and action in catalog.expand(pattern.text):
+                return pattern
+        return next((pattern for pattern in statement.actions if not pattern.is_known), None)
 
     def resource(self, arn: ResourceArn, context: Context) -> Answer:
         if not self.statement.has_resource:

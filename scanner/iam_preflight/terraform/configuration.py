@@ -63,6 +63,7 @@ class Configuration:
         self.problems = workspace.problems
         self.read = read
         self.templates: dict[str, tree.Template] = {}
+        self.decoded: dict[tuple[SourceFile, str], Value] = {}
         self._modules: dict[str, Module | None] = {}
         self._values: dict[str, tree.File | None] = {}
         self._installed: dict[str, dict[str, str]] = {}

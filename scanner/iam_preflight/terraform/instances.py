@@ -160,6 +160,13 @@ class ModuleInstance:
             templates[source.path] = parse()
         return templates[source.path]
 
+    def decoded(self, source: SourceFile, text: str, decode: Callable[[], Value]) -> Value:
+        known = self.root.configuration.decoded
+        value = known.get((source, text))
+        if value is None:
+            value = known[source, text] = decode()
+        return value
+
     def function(self, _name: str) -> Function | None:
         return None
 

@@ -64,6 +64,9 @@ class Frame(Protocol):
     def template_of(self, source: SourceFile, parse: Callable[[], Template]) -> Template:
         """A template file, parsed once."""
 
+    def decoded(self, source: SourceFile, text: str, decode: Callable[[], Value]) -> Value:
+        """What the text of a whole file holds, decoded once for all roots that read it."""
+
     def function(self, name: str) -> Function | None:
         """A function that only this kind of frame knows."""
 

@@ -214,6 +214,9 @@ class _Terragrunt:
     def template_of(self, _source: SourceFile, parse: Callable[[], tree.Template]) -> tree.Template:
         return parse()
 
+    def decoded(self, _source: SourceFile, _text: str, decode: Callable[[], Value]) -> Value:
+        return decode()
+
     def planned_keys(self, _address: str) -> list[str | int] | None:
         return None
 

@@ -124,11 +124,22 @@ def _jsondecode(call: Invocation, arguments: tuple[Value, ...]) -> Value:
     if isinstance(value, Json) and not _has_alternatives(value.value):
         return _as_decoded(value.value)
     try:
-        return parse_parts(call.parts(value), value.span)
+        return _parsed(call, value)
     except JsonError:
         if isinstance(value, Text):
             raise NotKnown from None
         raise WrongArguments from None
+
+
+def _parsed(call: Invocation, value: Value) -> Value:
+    parts = call.parts(value)
+    source = value.span.source
+    if len(parts) == 1 and isinstance(parts[0], Fragment) and not parts[0].sensitive:
+        text, place = parts[0].text, parts[0].span
+        if place == value.span == source.whole():
+            frame = call.scope.frame
+            return frame.decoded(source, text, lambda: parse_parts(parts, place))
+    return parse_parts(parts, value.span)
 
 
 def _has_alternatives(value: Value) -> bool:
