@@ -28,6 +28,8 @@ UNIT_TYPE = "aws_organizations_organizational_unit"
 ACCOUNT_TYPE = "aws_organizations_account"
 ATTACHMENT_TYPE = "aws_organizations_policy_attachment"
 FULL_ACCESS = "FullAWSAccess"
+MANAGEMENT = "master_account"
+"""How attributes begin that are about the management account."""
 
 
 @dataclass(slots=True, eq=False)
@@ -95,9 +97,10 @@ class Organization:
 
     def _place(self, resource: Resource) -> None:
         target = self.targets[_key(resource.deployment.path, resource.address)]
-        parent = resource.get("parent_id")
-        if parent is not None:
-            target.parent = self._target(parent, resource)
+        # CloudFormation has a list for it
+        parents = [parent for _, parent in items_of(resource.get("parent_id"))]
+        if parents:
+            target.parent = self._target(parents[0], resource)
         elif "root" in self.targets:
             target.parent = self.targets["root"]
 
@@ -105,8 +108,8 @@ class Organization:
         """The target that a value names, by reference or id."""
         reference = getattr(value, "reference", None)
         if isinstance(reference, Reference):
-            address = reference.address.removeprefix("data.")
-            if address.startswith(ROOT_TYPE):
+            is_root = f".{ROOT_TYPE}." in f".{reference.address}"
+            if is_root and not reference.attribute.startswith(MANAGEMENT):
                 return self.targets.setdefault("root", Target("root"))
             key = _key(reference.deployment or resource.deployment.path, reference.address)
             if key in self.targets:
@@ -149,8 +152,12 @@ class Organization:
         AWS attaches FullAWSAccess everywhere; where a level allows something itself, that is
         taken to replace it.
         """
+        return self.levels_of(self.chain_of(principal), use, full_access)
+
+    def levels_of(self, chain: Iterable[Target], use: DocumentUse, full_access: Document) -> Levels:
+        """The control policies of a chain of targets, one level a target."""
         levels: list[tuple[Document, ...]] = []
-        for target in self.chain_of(principal):
+        for target in chain:
             documents = tuple(policy.document for policy, _ in target.policies if policy.use is use)
             if not documents:
                 continue
@@ -158,6 +165,14 @@ class Organization:
                 documents = (*documents, full_access)
             levels.append(documents)
         return tuple(levels)
+
+    def nowhere(self) -> Iterator[Target]:
+        """What policies are attached to that the code does not show: it may be anything."""
+        return (
+            target
+            for target in self.targets.values()
+            if target.resource is None and not target.is_root and target.policies
+        )
 
     def attached(self) -> Iterator[tuple[Policy, Target, Span]]:
         for target in self.targets.values():
