@@ -103,8 +103,7 @@ class OrganizationWithoutGuardrails(Rule):
             confidence = Confidence.MEDIUM
         for missing, targets in guardrails.unguarded():
             shown = [target.resource for target in targets if target.resource is not None]
-            if shown:
-                yield self._unguarded(missing, targets, shown, confidence)
+            yield self._unguarded(missing, targets, shown, confidence)
         if organization is not None and guardrails.is_enabled(DocumentUse.RCP) is False:
             yield self._without_resource_policies(organization)
 

@@ -108,12 +108,12 @@ class Guardrails:
                 yield guardrail
 
     def _leaves(self) -> Iterator[Target]:
-        """Accounts, and units and roots that the code shows nothing below."""
+        """Accounts that the code manages, and units and roots that it shows nothing below."""
         targets = self._organization.targets.values()
         parents = {id(target.parent) for target in targets if target.parent is not None}
         unbound = guardrail_facts().unbound
         for target in targets:
-            if id(target) in parents or (target.resource is None and not target.is_root):
+            if id(target) in parents or target.resource is None or target.resource.is_data:
                 continue
             names = " ".join(_names(target)).lower().replace("_", "").replace("-", "")
             if not any(word in names for word in unbound):
