@@ -217,6 +217,7 @@ def load_graph(
     graph.missing_modules = tuple(
         problem for problem in workspace.problems if problem.kind is ProblemKind.UNRESOLVED_MODULE
     )
+    graph.sources = tuple(workspace.sources)
     return graph
 
 

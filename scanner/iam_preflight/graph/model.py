@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from iam_preflight.policy.effective import Effective
     from iam_preflight.resources import Resource
     from iam_preflight.settings import Settings
-    from iam_preflight.source import Span
+    from iam_preflight.source import SourceFile, Span
     from iam_preflight.values import Assumptions, Unknown, Value
 
 
@@ -251,6 +251,8 @@ class Graph:
     """The day on which dates and time conditions are judged."""
     missing_modules: tuple[Problem, ...] = ()
     """Modules and nested stacks that are not here: they may bring what the code seems to lack."""
+    sources: tuple[SourceFile, ...] = ()
+    """Every file that was read, whether or not anything in it matters here."""
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _permissions: Permissions | None = None
     _credentials: Credentials | None = None
