@@ -21,9 +21,11 @@ class OrphanIdentity(Rule):
     - a role whose trust policy lets nobody assume it;
     - a managed policy that is attached to nothing, is nobody's boundary and is named nowhere
       else in the files;
-    - a permission set that is assigned to nobody while others are; for the pedantic persona
-      also where the code has no assignments at all;
+    - a permission set that is assigned to nobody;
     - an instance profile without a role.
+
+    Groups, policies and permission sets are for the pedantic persona where the code fills no
+    group, attaches no policy, or assigns no permission set at all: then that is done elsewhere.
 
     Other things in the same files may use it in ways that no scanner follows: a module from a
     registry, a Kubernetes manifest, an output. So what is mentioned anywhere beside its own

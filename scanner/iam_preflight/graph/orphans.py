@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ASSIGNMENT = "aws_ssoadmin_account_assignment"
 PROFILE = "aws_iam_instance_profile"
+_MEMBERSHIPS = ("aws_iam_group_membership", "aws_iam_user_group_membership")
 _TIES = (
     "aws_iam_role_policy",
     "aws_iam_role_policy_attachment",
@@ -61,6 +62,13 @@ class Orphans:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._ties: list[Span] = [resource.span for resource in graph.of_type(*_TIES)]
+        # whoever fills one group or attaches one policy in the code does so with all of them
+        self._with_members = {resource.deployment.path for resource in graph.of_type(*_MEMBERSHIPS)}
+        self._with_attachments = {
+            policy.resource.deployment.path
+            for policy in graph.policies
+            if policy.origin is Origin.CUSTOMER_MANAGED and policy.is_attached
+        }
 
     def __iter__(self) -> Iterator[Orphan]:
         for principal in self._graph.principals:
@@ -102,18 +110,20 @@ class Orphans:
             f"{group.label} has no members",
             "add its members, or delete it",
             Confidence.LOW if is_spoken_of else Confidence.MEDIUM,
+            is_usual=group.resource.deployment.path not in self._with_members,
             principal=group,
         )
 
     def _has_unknown_members(self, group: Principal) -> bool:
         """Whether a membership may be this group's, or names users who are not in the code."""
-        for resource in self._graph.of_type("aws_iam_group_membership"):
+        by_group, by_user = _MEMBERSHIPS
+        for resource in self._graph.of_type(by_group):
             named = self._graph.principal_named(resource, "group")
             if named is group and any(True for _ in items_of(resource.get("users"))):
                 return True
             if named is None and isinstance(resource.get("group"), Unknown):
                 return True
-        for resource in self._graph.of_type("aws_iam_user_group_membership"):
+        for resource in self._graph.of_type(by_user):
             for _, item in items_of(resource.get("groups")):
                 found = self._graph.lookup.find(item, Principal, resource)
                 if found is group or (found is None and isinstance(item, Unknown)):
@@ -186,4 +196,5 @@ class Orphans:
             f"policy {policy.name} is attached to nothing",
             "attach it, or delete it",
             Confidence.MEDIUM,
+            is_usual=resource.deployment.path not in self._with_attachments,
         )
