@@ -87,11 +87,11 @@ class PolicyOnUser(Rule):
     def check_resource(self, resource: Resource, graph: Graph) -> Iterator[Finding]:
         attribute = next((name for name in USERS if resource.get(name) is not None), None)
         items = [item for _, item in items_of(resource.get(attribute or ""))]
-        if attribute is None or not items:
+        if attribute is None or not items or _gives_nothing(resource):
             return
         users = {show(item): graph.lookup.find(item, Principal, resource) for item in items}
         held = {
-            user.label if user is not None else f"user {name}": user
+            user.label if user is not None and user.is_user else f"user {name}": user
             for name, user in users.items()
             if user is None or not is_exempt(user, graph.settings)
         }
@@ -109,6 +109,12 @@ class PolicyOnUser(Rule):
             hint="give it to a group, or better to a role that people assume",
             principal=next(iter(held.values())) if len(held) == 1 else None,
         )
+
+
+def _gives_nothing(resource: Resource) -> bool:
+    """Whether it keeps users free of policies: an exclusive list without items."""
+    arns = resource.get("policy_arns")
+    return arns is not None and not any(True for _ in items_of(arns))
 
 
 def _may_be_empty(attribute: str, items: list[Value]) -> bool:
