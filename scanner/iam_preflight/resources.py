@@ -35,6 +35,8 @@ class Framework(Enum):
     TERRAFORM = "terraform"
     PLAN = "terraform_plan"
     CLOUDFORMATION = "cloudformation"
+    PIPELINE = "pipeline"
+    """Not deployed itself: what deploys."""
 
 
 @dataclass(frozen=True, slots=True)

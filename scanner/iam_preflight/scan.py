@@ -212,7 +212,10 @@ def load_graph(
     from iam_preflight.graph.build import build_graph
 
     is_wanted = is_wanted_by(registry)
-    resources = _counted(_resources(workspace, inventory, options, is_wanted), options.progress)
+    resources = _counted(
+        _with_pipelines(_resources(workspace, inventory, options, is_wanted), workspace, inventory),
+        options.progress,
+    )
     graph = build_graph(resources, options.settings, options.today)
     graph.missing_modules = tuple(
         problem for problem in workspace.problems if problem.kind is ProblemKind.UNRESOLVED_MODULE
@@ -279,6 +282,20 @@ def _note_what_is_neither(workspace: Workspace, inventory: Inventory) -> None:
         if path not in workspace.code and path not in noted:
             message = "neither a CloudFormation template nor a Terraform plan"
             workspace.problems.append(Problem(ProblemKind.UNREADABLE, message, path))
+
+
+def _with_pipelines(
+    resources: Iterator[Resource], workspace: Workspace, inventory: Inventory
+) -> Iterator[Resource]:
+    """Resources, and after them the pipeline jobs that may deploy them; none without any."""
+    is_empty = True
+    for resource in resources:
+        is_empty = False
+        yield resource
+    if not is_empty:
+        from iam_preflight.pipelines.load import load_pipelines
+
+        yield from load_pipelines(workspace, inventory.templates)
 
 
 # ---------------------------------------------------------------- rules

@@ -58,7 +58,6 @@ class WebIdentitySubjectTooBroad(Rule):
     name = "web-identity-subject-too-broad"
     severity = Severity.HIGH
     practice = 11
-    yields_to = ("FED-007",)
     compliance = {
         Framework.NIST: ("IA-8", "AC-6"),
         Framework.ISO: ("A.5.19", "A.8.5"),

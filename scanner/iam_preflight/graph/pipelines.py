@@ -1,0 +1,118 @@
+"""Pipeline jobs of the repository, the roles that they take, and who can start them."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from iam_preflight.graph.federation import web_identities
+from iam_preflight.graph.model import Principal
+from iam_preflight.knowledge.issuers import IssuerKind, Level
+from iam_preflight.knowledge.reading import read_data
+from iam_preflight.values import items_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iam_preflight.graph.model import Graph
+    from iam_preflight.resources import Resource
+    from iam_preflight.source import Span
+
+JOB = "pipeline_job"
+
+
+class _Facts(msgspec.Struct):
+    anybody: frozenset[str]
+    collaborators: frozenset[str]
+
+
+@functools.cache
+def _facts() -> _Facts:
+    return read_data("pipeline_triggers.json", _Facts)
+
+
+class Starter(Enum):
+    """Who can have a job run, and on whose code."""
+
+    ANYBODY = "anybody, with code that they propose,"
+    BYSTANDER = "anybody, with what was accepted,"
+    COLLABORATOR = "whoever may open a pull request from a branch"
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """That a job with a role is started by somebody who was not asked for."""
+
+    job: Resource
+    role: Principal
+    trigger: str
+    place: Span
+    starter: Starter
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether reviewers of an environment, or a condition, may stand in the way."""
+        return any(self.job.get(name) is not None for name in ("environment", "guard"))
+
+
+def takeovers(graph: Graph) -> Iterator[Takeover]:
+    """Every job that takes a role of the code, by the worst of its triggers."""
+    for job in graph.of_type(JOB):
+        role = _role_of(job, graph)
+        if role is None:
+            continue
+        found = list(_starts(job, role, graph))
+        if found:
+            yield min(found, key=lambda one: list(Starter).index(one.starter))
+
+
+def _role_of(job: Resource, graph: Graph) -> Principal | None:
+    """The role that a job takes, where the code makes it and it trusts pipelines."""
+    for _, found, _ in graph.lookup.find_all(job.get("role"), Principal, job):
+        if found.is_role and any(
+            identity.issuer.kind is IssuerKind.CI for identity in web_identities(found, graph)
+        ):
+            return found
+    return None
+
+
+def _starts(job: Resource, role: Principal, graph: Graph) -> Iterator[Takeover]:
+    for _, item in items_of(job.get("triggers")):
+        trigger = text_of(item) or ""
+        if trigger in _facts().anybody:
+            is_theirs = job.get("code_of") is not None
+            starter = Starter.ANYBODY if is_theirs else Starter.BYSTANDER
+            yield Takeover(job, role, trigger, item.span, starter)
+        elif trigger in _facts().collaborators and _admits_proposals(role, graph):
+            takeover = Takeover(job, role, trigger, item.span, Starter.COLLABORATOR)
+            if not takeover.is_guarded:
+                yield takeover
+
+
+def _admits_proposals(role: Principal, graph: Graph) -> bool:
+    """Whether the trust policy lets in jobs on code that nobody accepted yet."""
+    return any(
+        Level.CONTEXT not in identity.pinned and not identity.is_closed
+        for identity in web_identities(role, graph)
+        if identity.issuer.kind is IssuerKind.CI
+    )
+
+
+def keys_beside_roles(graph: Graph) -> Iterator[tuple[Resource, Principal]]:
+    """Jobs that sign in with a long-lived key, and a role that their platform could take."""
+    jobs = [job for job in graph.of_type(JOB) if job.get("access_key") is not None]
+    if not jobs:
+        return
+    by_platform = {
+        identity.issuer.name: role
+        for role in graph.roles
+        for identity in web_identities(role, graph)
+    }
+    for job in jobs:
+        role = by_platform.get(job.text("platform") or "")
+        if role is not None:
+            yield job, role

@@ -1,0 +1,1 @@
+"""Front end for delivery pipelines: which jobs take which roles, and what starts them."""
