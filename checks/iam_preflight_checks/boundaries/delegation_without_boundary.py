@@ -3,9 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.boundaries import KEY, Demand, boundary_of, demand
+from iam_preflight.graph.boundaries import KEY, Demand, asked_of, boundary_of, demand
 from iam_preflight.graph.trust import grants
-from iam_preflight.policy.truth import Truth
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ class DelegationWithoutBoundary(Rule):
 
 def _asked(exposure: Exposure, grant: Grant, effective: Effective) -> Demand:
     """What the document, and after it every holder's other policies, ask for."""
-    resource = "*" if grant.resource is None or grant.breadth is not Truth.NO else grant.resource
+    resource = asked_of(grant)
     alone = demand(effective, grant.action, resource, exposure.statement)
     if alone is Demand.NAMED or not exposure.holders:
         return alone

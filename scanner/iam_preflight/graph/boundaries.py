@@ -5,23 +5,24 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.model import Policy
 from iam_preflight.policy.context import Context, Presence
-from iam_preflight.policy.document import DocumentUse
+from iam_preflight.policy.document import DocumentUse, pattern_from
 from iam_preflight.policy.truth import Doubt, Truth
 from iam_preflight.values import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from iam_preflight.graph.lookup import Lookup
-    from iam_preflight.graph.model import Graph
-    from iam_preflight.policy.document import Pattern, Statement
-    from iam_preflight.policy.effective import Effective
+    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.policy.document import Condition, Document, Pattern, Statement
+    from iam_preflight.policy.effective import Effective, Grant
     from iam_preflight.resources import Resource
     from iam_preflight.settings import Settings
 
@@ -81,19 +82,135 @@ def _lets(
     )
 
 
+def asked_of(grant: Grant) -> str | Pattern:
+    """What to ask a grant about: everything where it is broad, else its widest resource."""
+    return "*" if grant.resource is None or grant.breadth is not Truth.NO else grant.resource
+
+
+# ---- delegation that asks for a boundary
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The actions on one kind of principal that boundaries are about."""
+
+    name: str
+    make: str
+    permit: tuple[str, ...]
+    """Give permissions to one that exists."""
+    take_over: tuple[str, ...]
+    """Decide who uses one that exists."""
+    replace: str
+    remove: str
+
+
+ROLES = Kind(
+    "roles",
+    "iam:CreateRole",
+    ("iam:AttachRolePolicy", "iam:PutRolePolicy"),
+    ("iam:UpdateAssumeRolePolicy",),
+    "iam:PutRolePermissionsBoundary",
+    "iam:DeleteRolePermissionsBoundary",
+)
+USERS = Kind(
+    "users",
+    "iam:CreateUser",
+    ("iam:AttachUserPolicy", "iam:PutUserPolicy"),
+    (),
+    "iam:PutUserPermissionsBoundary",
+    "iam:DeleteUserPermissionsBoundary",
+)
+
+
+class Loophole(IntEnum):
+    """How a demanded boundary is got round, the worst last."""
+
+    TAKE_OVER = 0
+    """Others are taken over that nobody bounded."""
+    PERMIT_INSIDE = 1
+    """Permissions go to any of the same names, bounded or not."""
+    PERMIT_OUTSIDE = 2
+    """Permissions go to others than those that may be made."""
+    REPLACE = 3
+    """The boundary is replaced by another."""
+    REMOVE = 4
+    """The boundary is taken off."""
+
+
+def delegation(effective: Effective, kind: Kind) -> Grant | None:
+    """What lets somebody make roles or users, where they must all be given a named boundary."""
+    found = list(effective.grants(kind.make))
+    if all(demand(effective, kind.make, asked_of(grant)) is Demand.NAMED for grant in found):
+        return next(iter(found), None)
+    return None
+
+
+def loopholes(effective: Effective, kind: Kind, made: Grant) -> Iterator[tuple[Loophole, Grant]]:
+    """The permissions that make a demanded boundary pointless."""
+    named = tuple(_named_boundaries(effective))
+    for grant in effective.grants(kind.remove):
+        if any(_may_remove(effective, grant, boundary) for boundary in named):
+            yield Loophole.REMOVE, grant
+    for grant in _unasked(effective, kind.replace):
+        yield Loophole.REPLACE, grant
+    is_made_everywhere = made.breadth is not Truth.NO
+    for action in kind.permit:
+        for grant in _unasked(effective, action):
+            is_inside = grant.breadth is Truth.NO and not is_made_everywhere
+            yield Loophole.PERMIT_INSIDE if is_inside else Loophole.PERMIT_OUTSIDE, grant
+    for action in kind.take_over:
+        for grant in _unasked(effective, action):
+            if grant.breadth is not Truth.NO:
+                yield Loophole.TAKE_OVER, grant
+
+
+def _unasked(effective: Effective, action: str) -> Iterator[Grant]:
+    """The grants of an action that do not ask for a named boundary."""
+    for grant in effective.grants(action):
+        asked = demand(effective, action, asked_of(grant), grant.statement)
+        if asked is not Demand.NAMED:
+            yield grant
+
+
+def _may_remove(effective: Effective, grant: Grant, boundary: Pattern) -> bool:
+    """Whether the boundary can be taken off where it is the one that was asked for."""
+    decision = effective.allows(grant.action, asked_of(grant), Context({KEY: boundary}))
+    return decision.is_possible and not any(
+        reason.truth is Truth.YES or reason.doubt & Doubt.HOLE for reason in decision.denied_by
+    )
+
+
+def _named_boundaries(effective: Effective) -> Iterator[Pattern]:
+    policies = effective.policies
+    limits = () if policies.boundary is None else (policies.boundary,)
+    control = (document for level in policies.scps for document in level)
+    for condition in boundary_conditions((*policies.identity, *limits, *control)):
+        yield from condition.values
+
+
+def boundary_conditions(documents: Iterable[Document]) -> Iterator[Condition]:
+    """The conditions on `iam:PermissionsBoundary` in some documents."""
+    for document in documents:
+        for statement in document.statements:
+            for condition in statement.conditions:
+                if condition.key_name == KEY:
+                    yield condition
+
+
+# ---- which policies are boundaries
+
+
 def mark_boundaries(policies: Iterable[Policy], lookup: Lookup, settings: Settings) -> None:
     """Marks as boundary the policies that conditions or settings ask for, or whose name says so.
 
     A policy that somebody holds is judged by what it gives, whatever its name.
     """
     for policy in policies:
-        for statement in policy.document.statements:
-            for condition in statement.conditions:
-                if condition.key_name == KEY:
-                    for value in condition.values:
-                        named = _policy_of(value, policy.resource, lookup)
-                        if named is not None:
-                            named.is_boundary = True
+        for condition in boundary_conditions((policy.document,)):
+            for value in condition.values:
+                named = _policy_of(value, policy.resource, lookup)
+                if named is not None:
+                    named.is_boundary = True
         if not policy.attachments and policy.use is DocumentUse.IDENTITY:
             names = (policy.name, policy.resource.name, policy.arn.text if policy.arn else "")
             is_listed = any(fnmatchcase(n, p) for p in settings.boundaries for n in names)
@@ -113,3 +230,16 @@ def boundary_of(graph: Graph) -> Policy | None:
     """The policy that serves as permissions boundary, where the code has just one."""
     found = [policy for policy in graph.policies if policy.is_boundary]
     return found[0] if len(found) == 1 else None
+
+
+def boundaries_over(principal: Principal) -> Iterator[Pattern]:
+    """The ARNs of a principal's own boundary, and of those that it must give to others."""
+    own = principal.boundary
+    if own is not None:
+        if own.policy is not None and own.policy.arn is not None:
+            yield own.policy.arn
+        elif own.policy is None and (pattern := pattern_from(own.value)) is not None:
+            yield pattern
+    documents = {id(a.policy.document): a.policy.document for a in principal.held()}
+    for condition in boundary_conditions(documents.values()):
+        yield from condition.values
