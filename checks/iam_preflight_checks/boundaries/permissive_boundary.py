@@ -2,25 +2,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
 from iam_preflight.graph.model import Origin
 from iam_preflight.knowledge.catalog import ActionClass
-from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.effective import admin_probes
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.graph.model import Graph, Policy
+    from iam_preflight.graph.model import Graph, Policy, Principal
     from iam_preflight.knowledge.actionset import ActionSet
-    from iam_preflight.knowledge.catalog import Catalog
-    from iam_preflight.policy.openness import Opening
 
 PASSED_ON = ("iam:PassRole", "iam:CreateServiceLinkedRole")
 """Change nobody's permissions by themselves."""
 
-SESSIONS = ("sts:TagSession", "sts:SetSourceIdentity")
+ELSEWHERE = ("organizations:*", "sso:*", "sts:AssumeRole")
+"""Reaches other accounts, where something there lets it."""
+
 MAX_NAMES = 3
 
 
@@ -31,8 +30,10 @@ class PermissiveBoundary(Rule):
     A policy that is the permissions boundary of a role, user or permission set, or that policies
     ask for with `iam:PermissionsBoundary`: what its Allow statements let through on everything,
     less what it denies. Critical when that is everything, as with `AdministratorAccess`. High when
-    it changes identities with IAM. Medium when it administers keys, organizations, IAM Identity
-    Center or accounts, or assumes any role, as with `PowerUserAccess`.
+    it changes identities with IAM. Medium when it administers keys, as with `PowerUserAccess`.
+
+    With the persona *pedantic*: it manages AWS Organizations or IAM Identity Center, or assumes
+    any role.
 
     `Allow *` with a Deny of all these is the usual shape and fine. So are IAM actions that ask for
     the boundary themselves, or that are limited to a path, and using keys.
@@ -42,8 +43,8 @@ class PermissiveBoundary(Rule):
     IAM inside it can make a role that has no boundary at all.
 
     ## How to fix
-    Deny `iam:*`, the administration of keys, `organizations:*`, `account:*` and `sts:AssumeRole`
-    inside the boundary, or list what the applications need.
+    Deny `iam:*`, the administration of keys, `organizations:*`, `sso:*` and `sts:AssumeRole` inside
+    the boundary, or list what the applications need.
 
     ## Example
     ```json
@@ -68,46 +69,32 @@ class PermissiveBoundary(Rule):
     )
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
-        is_boundary = policy.is_boundary or policy.use is DocumentUse.BOUNDARY
-        if not is_boundary or policy.document.lost:
+        if policy.is_boundary and not policy.document.lost:
+            left, severity = _left(policy, graph)
+            if left:
+                yield self._leaves(policy, left, severity, graph)
+
+    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+        """A boundary of AWS's own cannot be changed: the principal needs another one."""
+        boundary = principal.boundary
+        if boundary is None or boundary.policy is None:
             return
+        if boundary.policy.origin is not Origin.AWS_MANAGED or boundary.policy.document.lost:
+            return
+        left, severity = _left(boundary.policy, graph)
+        if left:
+            yield self.finding(
+                f"{principal.label} has {boundary.policy.name} as boundary, which leaves "
+                f"{_named(left, severity)}",
+                on=principal,
+                at=boundary.place,
+                severity=severity,
+                persona=_persona(severity),
+                hint=f"use a boundary of your own that denies {_services(left)}",
+            )
+
+    def _leaves(self, policy: Policy, left: ActionSet, severity: Severity, graph: Graph) -> Finding:
         openings = graph.exposures.openings.of(policy.document)
-        catalog = graph.permissions.evaluator.catalog
-        opened = catalog.nothing
-        for opening in openings:
-            opened |= opening.open
-        left = opened & _watched(catalog)
-        if not left:
-            return
-        severity = Severity.MEDIUM
-        if all(probe in opened for probe in admin_probes()):
-            severity = Severity.CRITICAL
-        elif grave := left & catalog.expand("iam:*") - catalog.expand_all(PASSED_ON):
-            severity = Severity.HIGH
-            left = grave
-        if policy.origin is Origin.AWS_MANAGED:
-            yield from self._aws_managed(policy, left, severity)
-        else:
-            yield self._leaves(policy, openings, left, severity)
-
-    def _aws_managed(
-        self, policy: Policy, left: ActionSet, severity: Severity
-    ) -> Iterator[Finding]:
-        """Its text cannot be changed: each principal needs another boundary."""
-        for principal in policy.bounds:
-            if principal.boundary is not None:
-                yield self.finding(
-                    f"{principal.label} has {policy.name} as boundary, which leaves "
-                    f"{_named(left, severity)}",
-                    on=principal,
-                    at=principal.boundary.place,
-                    severity=severity,
-                    hint=f"use a boundary of your own that denies {_services(left)}",
-                )
-
-    def _leaves(
-        self, policy: Policy, openings: tuple[Opening, ...], left: ActionSet, severity: Severity
-    ) -> Finding:
         first = max(openings, key=lambda opening: len(opening.open & left))
         patterns = first.action_patterns(left)
         place = patterns[0].span if patterns else first.statement.span_of("NotAction")
@@ -118,6 +105,7 @@ class PermissiveBoundary(Rule):
             on=policy,
             at=place,
             severity=severity,
+            persona=_persona(severity),
             confidence=Confidence.HIGH if left & first.sure else Confidence.LOW,
             related=[(span, "bounds this") for span in bound[:MAX_NAMES]],
             hint=f"deny {_services(left)} inside it",
@@ -125,11 +113,27 @@ class PermissiveBoundary(Rule):
         )
 
 
-def _watched(catalog: Catalog) -> ActionSet:
-    """What a boundary is there to prevent: changing identities, accounts and who has the keys."""
+def _left(policy: Policy, graph: Graph) -> tuple[ActionSet, Severity]:
+    """What a boundary leaves open of what it is there to prevent, and how bad that is."""
+    catalog = graph.permissions.evaluator.catalog
     classes = catalog.classes
-    found = classes[ActionClass.IDENTITY] | classes[ActionClass.KEY_ADMINISTRATION]
-    return found - classes[ActionClass.COMMONPLACE] - catalog.expand_all(SESSIONS)
+    opened = catalog.nothing
+    for opening in graph.exposures.openings.of(policy.document):
+        opened |= opening.open
+    identity = opened & classes[ActionClass.IDENTITY] - classes[ActionClass.COMMONPLACE]
+    iam = identity & catalog.expand("iam:*") - catalog.expand_all(PASSED_ON)
+    keys = opened & classes[ActionClass.KEY_ADMINISTRATION]
+    if all(probe in opened for probe in admin_probes()):
+        return iam, Severity.CRITICAL
+    if iam:
+        return iam, Severity.HIGH
+    if keys:
+        return keys, Severity.MEDIUM
+    return identity & catalog.expand_all(ELSEWHERE), Severity.LOW
+
+
+def _persona(severity: Severity) -> Persona:
+    return Persona.PEDANTIC if severity is Severity.LOW else Persona.REGULAR
 
 
 def _named(left: ActionSet, severity: Severity) -> str:
