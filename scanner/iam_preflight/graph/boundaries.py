@@ -233,13 +233,19 @@ def boundary_of(graph: Graph) -> Policy | None:
 
 
 def boundaries_over(principal: Principal) -> Iterator[Pattern]:
-    """The ARNs of a principal's own boundary, and of those that it must give to others."""
+    """The ARN of a principal's own boundary, and of those that it must give to others."""
     own = principal.boundary
     if own is not None:
-        if own.policy is not None and own.policy.arn is not None:
-            yield own.policy.arn
-        elif own.policy is None and (pattern := pattern_from(own.value)) is not None:
+        pattern = own.policy.arn if own.policy is not None else pattern_from(own.value)
+        if pattern is not None:
             yield pattern
     documents = {id(a.policy.document): a.policy.document for a in principal.held()}
-    for condition in boundary_conditions(documents.values()):
-        yield from condition.values
+    yield from boundaries_in(documents.values())
+
+
+def boundaries_in(documents: Iterable[Document]) -> Iterator[Pattern]:
+    """The ARNs of the boundaries that documents ask for by name."""
+    for condition in boundary_conditions(documents):
+        for value in condition.values:
+            if not value.is_known or not set(value.text) & set("*?"):
+                yield value
