@@ -53,6 +53,10 @@ class Environments:
         found = [name for word in _words(text) if (name := self.canonical(word)) is not None]
         return found[-1] if found else None
 
+    def all_in_text(self, text: str) -> set[str]:
+        """Every environment that a text mentions."""
+        return {name for word in _words(text) if (name := self.canonical(word)) is not None}
+
     def of_place(self, resource: Resource, account: str | None) -> tuple[str, str] | None:
         """The environment of where a resource goes, whatever it says of itself, and what tells it.
 

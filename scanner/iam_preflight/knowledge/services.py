@@ -23,6 +23,7 @@ class _File(msgspec.Struct):
     classes: dict[str, tuple[str, ...]]
     basic: tuple[str, ...]
     types: dict[str, str]
+    agents: tuple[str, ...]
     hosted: tuple[str, ...]
 
 
@@ -55,6 +56,11 @@ def families(services: Iterable[str]) -> list[tuple[str, ...]]:
 def basic_actions() -> tuple[str, ...]:
     """Patterns of the actions that every role may have that only runs something."""
     return _facts().basic
+
+
+def agent_policies() -> tuple[str, ...]:
+    """AWS-managed policies that the agents of an ordinary machine need."""
+    return _facts().agents
 
 
 def runner_of(resource_type: str) -> str:
