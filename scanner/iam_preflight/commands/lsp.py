@@ -17,7 +17,8 @@ from iam_preflight.errors import UsageError
     examples=(("iam-preflight lsp", "As an editor starts it (docs/editors.md):"),),
 )
 @click.option("--stdio", is_flag=True, help="Accepted for editors that insist; there is no other.")
-def command(stdio: bool) -> None:  # noqa: ARG001  editors pass it
+@click.option("--check", is_flag=True, help="Say whether it can start, and end.")
+def command(stdio: bool, check: bool) -> None:  # noqa: ARG001  editors pass it
     """Speak the Language Server Protocol on standard input and output.
 
     Judges open files as they are typed, before they are saved. It reads below the repository of
@@ -27,4 +28,7 @@ def command(stdio: bool) -> None:  # noqa: ARG001  editors pass it
         raise UsageError("the language server is an extra: pip install 'iam-preflight[lsp]'")
     from iam_preflight.editor.server import serve
 
-    serve()
+    if check:
+        click.echo("ready")
+    else:
+        serve()

@@ -51,6 +51,7 @@ EXPLAIN_PRINCIPAL = "iam-preflight.explainPrincipal"
 IGNORE = "iam-preflight.ignore"
 ASK_FOR_REASON = "iam-preflight.askForReason"
 """A command of the client's, which asks why and then has the server write the comment."""
+RETRIGGER = "editor.action.triggerSuggest"
 TRIGGERS = ('"', ":", "/", "'")
 
 
@@ -71,8 +72,8 @@ class Options(msgspec.Struct, rename="camel", kw_only=True):
     debounce: int = int(DEBOUNCE * 1000)
     """Milliseconds without a keystroke before the code is looked at."""
     code_lens: bool = True
-    can_ask_for_reason: bool = False
-    """The client has the command that asks for the reason of an ignore."""
+    is_extension: bool = False
+    """The client is our extension: it shows what commands answer, and asks for reasons."""
 
     def preferences(self) -> Preferences:
         return Preferences(
@@ -391,7 +392,10 @@ def _answer(server: Server) -> None:
     )
     async def completed(params: types.CompletionParams) -> types.CompletionList | None:
         document = server.document(params.text_document.uri)
-        return None if document is None else _completions(document.buffer, params.position)
+        if document is None:
+            return None
+        again = types.Command("complete", RETRIGGER) if server.options.is_extension else None
+        return _completions(document.buffer, params.position, again)
 
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,
@@ -434,7 +438,9 @@ def _links(server: Server, document: Document) -> Iterator[types.DocumentLink]:
         yield types.DocumentLink(place, target, tooltip=link.tooltip)
 
 
-def _completions(buffer: Buffer, position: types.Position) -> types.CompletionList | None:
+def _completions(
+    buffer: Buffer, position: types.Position, again: types.Command | None
+) -> types.CompletionList | None:
     lines = Lines(buffer.data)
     offset = lines.offset(position)
     found = wanted_at(buffer.data[:offset].decode("utf-8", "replace"))
@@ -447,7 +453,6 @@ def _completions(buffer: Buffer, position: types.Position) -> types.CompletionLi
     for item in completions(wanted, typed):
         if len(items) == MAX_ITEMS:
             return types.CompletionList(is_incomplete=True, items=items)
-        again = types.Command("complete", "editor.action.triggerSuggest")
         items.append(
             types.CompletionItem(
                 label=item.text,
@@ -498,7 +503,7 @@ def _code_action(
         is_preferred=offer.is_preferred or None,
         edit=edit,
     )
-    if offer.rule and offer.finding is not None and server.options.can_ask_for_reason:
+    if offer.rule and offer.finding is not None and server.options.is_extension:
         action.edit = None
         span = offer.finding.primary.span
         arguments = [document.buffer.uri, offer.rule, span.start]
@@ -556,7 +561,7 @@ def _obey(server: Server) -> None:
             return None
 
         text = await document.session.ask(tell)
-        if text and not server.options.can_ask_for_reason:
+        if text and not server.options.is_extension:
             server.window_show_message(types.ShowMessageParams(types.MessageType.Info, text))
         return text
 
