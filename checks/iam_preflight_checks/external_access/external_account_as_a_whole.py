@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.accounts import account_of, describe
 from iam_preflight.graph.trust import (
+    as_shown,
     grants_by_statement,
     is_whole_account,
+    label_of,
     pins_caller,
     requires_external_id,
+    role_of,
 )
 from iam_preflight.knowledge.accounts import known_account
 from iam_preflight.rules import Rule
@@ -16,7 +19,7 @@ from iam_preflight.rules import Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.graph.trust import Grant
     from iam_preflight.policy.document import Statement
 
@@ -69,28 +72,27 @@ class ExternalAccountAsAWhole(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-accounts",
     )
 
-    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        for statement, grants in grants_by_statement(principal, graph):
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        for statement, grants in grants_by_statement(policy, graph):
             if pins_caller(statement):
                 continue
             for grant in grants:
                 outside = grant.ownership is not None and grant.ownership.is_outside
                 if outside and is_whole_account(grant.principal):
-                    yield self._finding(principal, statement, grant, graph)
+                    yield self._finding(policy, statement, grant, graph)
 
-    def _finding(
-        self, principal: Principal, statement: Statement, grant: Grant, graph: Graph
-    ) -> Finding:
+    def _finding(self, policy: Policy, statement: Statement, grant: Grant, graph: Graph) -> Finding:
         account = str(account_of(grant.principal.pattern))
         is_usual = requires_external_id(statement) or known_account(account) is not None
         return self.finding(
             f"everyone in {describe(account)} whom its administrators let "
-            f"may assume {principal.label}",
-            on=principal,
+            f"may assume {label_of(policy)}",
+            on=policy,
+            principal=role_of(policy),
             at=grant.principal.span,
-            severity=Severity.LOW if is_usual else None,
+            severity=as_shown(Severity.LOW if is_usual else self.severity, policy),
             confidence=Confidence.HIGH if graph.accounts.is_known else Confidence.MEDIUM,
-            related=((principal.resource.header, "the role"),),
+            related=((policy.resource.header, "the role"),),
             hint="name the partner's role instead of the account, or add the condition "
             f"ArnEquals aws:PrincipalArn = arn:aws:iam::{account}:role/…",
             causes=(statement.span,),

@@ -5,13 +5,19 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.accounts import account_of, describe, is_example
 from iam_preflight.graph.mfa import requires_mfa
-from iam_preflight.graph.trust import grants_by_statement, requires_external_id
+from iam_preflight.graph.trust import (
+    as_shown,
+    grants_by_statement,
+    label_of,
+    requires_external_id,
+    role_of,
+)
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
 
 
 class ExternalAccountWithoutExternalId(Rule):
@@ -71,8 +77,8 @@ class ExternalAccountWithoutExternalId(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_common-scenarios_third-party.html",
     )
 
-    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        for statement, grants in grants_by_statement(principal, graph):
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        for statement, grants in grants_by_statement(policy, graph):
             outside = [g for g in grants if g.ownership is not None and g.ownership.is_outside]
             if not outside or requires_external_id(statement) or requires_mfa(statement):
                 continue
@@ -81,13 +87,15 @@ class ExternalAccountWithoutExternalId(Rule):
             is_sure = graph.accounts.is_known and not all(map(is_example, accounts))
             first = outside[0].principal
             yield self.finding(
-                f"{named} may assume {principal.label} without an ExternalId",
-                on=principal,
+                f"{named} may assume {label_of(policy)} without an ExternalId",
+                on=policy,
+                principal=role_of(policy),
                 at=first.span,
+                severity=as_shown(self.severity, policy),
                 confidence=Confidence.HIGH if is_sure else Confidence.MEDIUM,
                 related=(
                     *((grant.principal.span, "and this one") for grant in outside[1:]),
-                    (principal.resource.header, "the role"),
+                    (policy.resource.header, "the role"),
                 ),
                 hint="add the condition StringEquals sts:ExternalId with a value that is yours "
                 "alone, or list the account as your own in the settings",

@@ -58,7 +58,7 @@ class PrivilegedRoleForOutsiders(Rule):
     )
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        for statement, grants in grants_by_statement(principal, graph):
+        for statement, grants in grants_by_statement(principal.trust, graph):
             outside = [g for g in grants if g.ownership is not None and g.ownership.is_outside]
             severity = _severity(principal, outside, graph) if outside else None
             if severity is None:

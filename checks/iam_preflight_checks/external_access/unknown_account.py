@@ -91,7 +91,7 @@ class UnknownAccount(Rule):
 
 def _uses(graph: Graph) -> Iterator[tuple[str, Use]]:
     for role in graph.roles:
-        for statement, grants in grants_by_statement(role, graph):
+        for statement, grants in grants_by_statement(role.trust, graph):
             for grant in grants:
                 account = account_of(grant.principal.pattern)
                 is_external = grant.ownership is Ownership.EXTERNAL

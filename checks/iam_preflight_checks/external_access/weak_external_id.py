@@ -62,7 +62,7 @@ class WeakExternalId(Rule):
     def check_graph(self, graph: Graph) -> Iterator[Finding]:
         shared = shared_ids(graph)
         for role in graph.roles:
-            for statement, grants in grants_by_statement(role, graph):
+            for statement, grants in grants_by_statement(role.trust, graph):
                 outside = [grant for grant in grants if grant.ownership in _OUTSIDE]
                 accounts = [str(account_of(grant.principal.pattern)) for grant in outside]
                 trusted = graph.settings.trusted_accounts

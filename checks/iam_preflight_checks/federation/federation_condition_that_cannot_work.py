@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Severity
 from iam_preflight.graph.federation_faults import faults
+from iam_preflight.graph.trust import as_shown, role_of
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
 
 
 class FederationConditionThatCannotWork(Rule):
@@ -60,18 +61,20 @@ class FederationConditionThatCannotWork(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html",
     )
 
-    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         seen: set[tuple[int, str]] = set()
-        for fault in faults(principal, graph):
+        for fault in faults(policy, graph):
             key = (fault.span.start, fault.message)
             if key in seen:
                 continue
             seen.add(key)
             yield self.finding(
                 fault.message,
-                on=principal,
+                on=policy,
+                principal=role_of(policy),
                 at=fault.span,
-                related=((principal.resource.header, "the role"),),
+                severity=as_shown(self.severity, policy),
+                related=((policy.resource.header, "the role"),),
                 hint=fault.hint,
                 causes=(fault.span,),
                 assumptions=fault.statement.assumptions,

@@ -4,13 +4,21 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.federation import SAML
-from iam_preflight.graph.trust import grants, is_positive, lets_assume
+from iam_preflight.graph.trust import (
+    as_shown,
+    grants,
+    is_positive,
+    label_of,
+    lets_assume,
+    role_of,
+    standing_behind,
+)
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.policy.document import Statement
 
 _AUDIENCE = frozenset({"saml:aud", "saml:recipient"})
@@ -58,11 +66,12 @@ class SamlWithoutAudience(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-saml",
     )
 
-    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        if principal.is_from_identity_center:
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        role = role_of(policy)
+        if role is not None and role.is_from_identity_center:
             return
         seen: set[int] = set()
-        for grant in grants(principal.trust, graph.accounts):
+        for grant in grants(policy, graph.accounts):
             statement = grant.statement
             if not grant.is_federated or ":oidc-provider/" in grant.principal.pattern.text:
                 continue
@@ -71,25 +80,26 @@ class SamlWithoutAudience(Rule):
             seen.add(statement.index)
             keys = {c.key_name for c in statement.conditions if is_positive(c)}
             if not keys & _AUDIENCE:
-                message = f"{principal.label} accepts SAML assertions for any audience"
+                message = f"{label_of(policy)} accepts SAML assertions for any audience"
                 severity, persona = Severity.MEDIUM, Persona.REGULAR
                 hint = (
                     "add the condition StringEquals SAML:aud = https://signin.aws.amazon.com/saml"
                 )
-            elif graph.standing(principal).is_administrative and not _has_limits(statement):
-                standing = graph.standing(principal).describe()
-                message = f"whoever the provider sends may assume {principal.label}, {standing}"
+            elif standing_behind(policy, graph).is_administrative and not _has_limits(statement):
+                standing = standing_behind(policy, graph).describe()
+                message = f"whoever the provider sends may assume {label_of(policy)}, {standing}"
                 severity, persona = Severity.LOW, Persona.PEDANTIC
                 hint = "ask for a group or a session tag of the assertion too"
             else:
                 continue
             yield self.finding(
                 message,
-                on=principal,
+                on=policy,
+                principal=role,
                 at=grant.principal.span,
-                severity=severity,
+                severity=as_shown(severity, policy),
                 persona=persona,
-                related=((principal.resource.header, "the role"),),
+                related=((policy.resource.header, "the role"),),
                 hint=hint,
                 causes=(statement.span,),
                 assumptions=(*statement.assumptions, *grant.principal.pattern.assumptions),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
 from iam_preflight.graph.federation import web_identities, whoever
 from iam_preflight.graph.standing import Standing
+from iam_preflight.graph.trust import as_shown, label_of, role_of, standing_behind
 from iam_preflight.knowledge.issuers import IssuerKind, Level
 from iam_preflight.policy.match import glob_matches
 from iam_preflight.rules import Rule
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.federation import WebIdentity
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
 
 _ELSEWHERE = (IssuerKind.CLUSTER, IssuerKind.POOL)
 
@@ -69,25 +70,28 @@ class WebIdentitySubjectTooBroad(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc_secure-by-default.html",
     )
 
-    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        for identity in web_identities(principal, graph):
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        for identity in web_identities(policy, graph):
             level, value = identity.open_level, identity.widest
             if level is None or value is None or identity.is_closed:
                 continue
             if identity.issuer.kind in _ELSEWHERE or _is_approved(identity, graph):
                 continue
-            severity = _severity(identity, level, graph.standing(principal))
-            if level is Level.PROJECT and principal.is_listed(graph.settings.org_wide_roles):
+            severity = _severity(identity, level, standing_behind(policy, graph))
+            role = role_of(policy)
+            org_wide = graph.settings.org_wide_roles
+            if level is Level.PROJECT and role is not None and role.is_listed(org_wide):
                 continue
             example = identity.issuer.example
             yield self.finding(
-                f"{whoever(identity, level)} may assume {principal.label}: {value} fits them all",
-                on=principal,
+                f"{whoever(identity, level)} may assume {label_of(policy)}: {value} fits them all",
+                on=policy,
+                principal=role,
                 at=value.span,
-                severity=severity,
+                severity=as_shown(severity, policy),
                 confidence=Confidence.HIGH if value.is_known else Confidence.MEDIUM,
                 persona=Persona.PEDANTIC if severity is Severity.LOW else None,
-                related=((principal.resource.header, "the role"),),
+                related=((policy.resource.header, "the role"),),
                 hint="name what needs the role" + (f", as in {example}" * bool(example)),
                 causes=(identity.statement.span,),
                 assumptions=(*identity.statement.assumptions, *value.assumptions),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Severity
 from iam_preflight.graph.federation import web_identities
+from iam_preflight.graph.trust import label_of, role_of
 from iam_preflight.knowledge.issuers import IssuerKind
 from iam_preflight.rules import Rule
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.federation import WebIdentity
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
 
 _AUDIENCES = ("aud", "azp", "oaud", "app_id")
 
@@ -55,8 +56,8 @@ class WebIdentityWithoutAudience(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",
     )
 
-    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        for identity in web_identities(principal, graph):
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        for identity in web_identities(policy, graph):
             is_asked = any(not _is_open(identity, claim) for claim in _AUDIENCES)
             if is_asked or identity.is_closed or identity.issuer.kind is IssuerKind.POOL:
                 continue
@@ -64,9 +65,10 @@ class WebIdentityWithoutAudience(Rule):
             provider = identity.provider
             usual = ", ".join(identity.issuer.audiences)
             yield self.finding(
-                f"{principal.label} accepts tokens of {identity.issuer.name} for any audience"
+                f"{label_of(policy)} accepts tokens of {identity.issuer.name} for any audience"
                 + (f" of {' and '.join(accepted)}" * (len(accepted) > 1)),
-                on=principal,
+                on=policy,
+                principal=role_of(policy),
                 at=identity.principal.span,
                 severity=Severity.MEDIUM if len(accepted) > 1 else None,
                 related=((provider.header, "the provider"),) if provider is not None else (),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.federation import web_identities, whoever
+from iam_preflight.graph.trust import as_shown, label_of, role_of
 from iam_preflight.knowledge.issuers import IssuerKind, Level
 from iam_preflight.rules import Rule
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.federation import WebIdentity
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
 
 _ELSEWHERE = (IssuerKind.CLUSTER, IssuerKind.POOL)
 
@@ -75,19 +76,20 @@ class WebIdentityWithoutSubject(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html#idp_oidc_Create_GitHub",
     )
 
-    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        for identity in web_identities(principal, graph):
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        for identity in web_identities(policy, graph):
             if identity.issuer.kind in _ELSEWHERE or identity.is_closed or identity.identifying:
                 continue
             example = identity.issuer.example
             key = f"{identity.host or '<issuer>'}:sub"
             yield self.finding(
-                f"{whoever(identity, Level.TENANT)} may assume {principal.label}",
-                on=principal,
+                f"{whoever(identity, Level.TENANT)} may assume {label_of(policy)}",
+                on=policy,
+                principal=role_of(policy),
                 at=identity.principal.span,
-                severity=_severity(identity, graph),
+                severity=as_shown(_severity(identity, graph), policy),
                 confidence=Confidence.HIGH if identity.host else Confidence.MEDIUM,
-                related=((principal.resource.header, "the role"),),
+                related=((policy.resource.header, "the role"),),
                 hint=f"add the condition StringEquals {key}" + (f" = {example}" * bool(example)),
                 causes=(identity.statement.span,),
                 assumptions=(

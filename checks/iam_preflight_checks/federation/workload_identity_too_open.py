@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.trust import as_shown, label_of, role_of
 from iam_preflight.graph.workload_identity import (
     Weakness,
     cluster_identities,
@@ -14,7 +15,7 @@ from iam_preflight.rules import Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
 
 
 class WorkloadIdentityTooOpen(Rule):
@@ -76,23 +77,24 @@ class WorkloadIdentityTooOpen(Rule):
         "https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permissions.html",
     )
 
-    def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         found = (
-            *cluster_identities(principal, graph),
-            *identity_pools(principal, graph),
-            *weaknesses(principal, graph),
+            *cluster_identities(policy, graph),
+            *identity_pools(policy, graph),
+            *weaknesses(policy, graph),
         )
         for weakness in found:
-            yield self._finding(principal, weakness)
+            yield self._finding(policy, weakness)
 
-    def _finding(self, principal: Principal, weakness: Weakness) -> Finding:
+    def _finding(self, policy: Policy, weakness: Weakness) -> Finding:
         return self.finding(
-            f"{weakness.who} may assume {principal.label}",
-            on=principal,
+            f"{weakness.who} may assume {label_of(policy)}",
+            on=policy,
+            principal=role_of(policy),
             at=weakness.place,
-            severity=weakness.severity,
+            severity=as_shown(weakness.severity, policy),
             confidence=Confidence.HIGH if weakness.is_sure else Confidence.MEDIUM,
-            related=((principal.resource.header, "the role"),),
+            related=((policy.resource.header, "the role"),),
             hint=weakness.hint,
             causes=(weakness.statement.span,),
             assumptions=weakness.statement.assumptions,

@@ -31,7 +31,7 @@ from iam_preflight.values import arms_of, items_of, show, text_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.policy.document import Condition, Pattern, PrincipalPattern, Statement
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
@@ -92,7 +92,7 @@ class ClaimTest:
 class WebIdentity:
     """That a statement lets in whoever an OpenID Connect provider vouches for."""
 
-    role: Principal
+    policy: Policy
     statement: Statement
     principal: PrincipalPattern
     issuer: Issuer
@@ -155,11 +155,13 @@ class WebIdentity:
         return any(host.lower().removeprefix(_SCHEME) == self.url.lower() for host in own)
 
 
-def web_identities(role: Principal, graph: Graph) -> tuple[WebIdentity, ...]:
-    """What a role's trust policy lets in by web identity, provider by provider."""
+def web_identities(policy: Policy | None, graph: Graph) -> tuple[WebIdentity, ...]:
+    """What a trust policy lets in by web identity, provider by provider."""
+    if policy is None:
+        return ()
     return tuple(
-        _web_identity(role, grant.statement, grant.principal, graph)
-        for grant in grants(role.trust, graph.accounts)
+        _web_identity(policy, grant.statement, grant.principal, graph)
+        for grant in grants(policy, graph.accounts)
         if grant.is_federated
         and as_glob(grant.principal.pattern) != "*"
         and ":saml-provider/" not in grant.principal.pattern.text
@@ -168,9 +170,9 @@ def web_identities(role: Principal, graph: Graph) -> tuple[WebIdentity, ...]:
 
 
 def _web_identity(
-    role: Principal, statement: Statement, principal: PrincipalPattern, graph: Graph
+    policy: Policy, statement: Statement, principal: PrincipalPattern, graph: Graph
 ) -> WebIdentity:
-    provider = _provider(role, principal, graph)
+    provider = _provider(policy, principal, graph)
     url = _url(principal.pattern, provider)
     keyed = [(c, host, claim) for c in statement.conditions for host, claim in _claim_of(c)]
     if not url.strip(HOLE):
@@ -187,21 +189,21 @@ def _web_identity(
             strays.append(condition)
     tests.extend(
         ClaimTest(condition, claim, issuer)
-        for condition in _spared(role)
+        for condition in _spared(policy)
         for host, claim in _claim_of(condition)
         if _is_host_of(host, url, statement)
     )
     return WebIdentity(
-        role, statement, principal, issuer, url, tuple(tests), tuple(strays), provider
+        policy, statement, principal, issuer, url, tuple(tests), tuple(strays), provider
     )
 
 
-def _provider(role: Principal, principal: PrincipalPattern, graph: Graph) -> Resource | None:
+def _provider(policy: Policy, principal: PrincipalPattern, graph: Graph) -> Resource | None:
     pattern = principal.pattern
     for reference in (pattern.reference, *(hole.reference for hole in pattern.holes)):
         if reference is None:
             continue
-        where = reference.deployment or role.resource.deployment.path
+        where = reference.deployment or policy.resource.deployment.path
         found = graph.lookup.at(where, reference.address, Resource)
         if found is not None and found.type == "aws_iam_openid_connect_provider":
             return found
@@ -282,11 +284,9 @@ def _is_host_of(host: str, url: str, statement: Statement) -> bool:
     return any(HOLE in other or other.lower().endswith((f"/{host}", host)) for other in others)
 
 
-def _spared(role: Principal) -> Iterable[Condition]:
+def _spared(policy: Policy) -> Iterable[Condition]:
     """What a Deny of everything else asks, as the conditions that let pass."""
-    if role.trust is None:
-        return
-    for statement in role.trust.document.statements:
+    for statement in policy.document.statements:
         if statement.is_allow or len(statement.conditions) != 1 or statement.assumptions:
             continue
         condition = statement.conditions[0]

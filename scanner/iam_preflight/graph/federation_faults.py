@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.federation import ClaimTest, WebIdentity
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.graph.trust import Grant
     from iam_preflight.policy.document import Pattern, Statement
     from iam_preflight.source import Span
@@ -42,15 +42,15 @@ class Fault:
     hint: str
 
 
-def faults(role: Principal, graph: Graph) -> Iterator[Fault]:
-    """What is wrong with how a role trusts identity providers."""
-    for identity in web_identities(role, graph):
+def faults(policy: Policy, graph: Graph) -> Iterator[Fault]:
+    """What is wrong with how a trust policy lets identity providers in."""
+    for identity in web_identities(policy, graph):
         yield from _strays(identity)
         for test in identity.tests:
             if test.condition in identity.statement.conditions:
                 yield from _of_test(identity, test)
         yield from _audience(identity)
-    for grant in grants(role.trust, graph.accounts):
+    for grant in grants(policy, graph.accounts):
         if grant.is_federated:
             yield from _wrong_action(grant)
             if _is_saml(grant):

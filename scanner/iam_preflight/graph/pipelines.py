@@ -74,7 +74,7 @@ def _role_of(job: Resource, graph: Graph) -> Principal | None:
     """The role that a job takes, where the code makes it and it trusts pipelines."""
     for _, found, _ in graph.lookup.find_all(job.get("role"), Principal, job):
         if found.is_role and any(
-            identity.issuer.kind is IssuerKind.CI for identity in web_identities(found, graph)
+            identity.issuer.kind is IssuerKind.CI for identity in web_identities(found.trust, graph)
         ):
             return found
     return None
@@ -97,7 +97,7 @@ def _admits_proposals(role: Principal, graph: Graph) -> bool:
     """Whether the trust policy lets in jobs on code that nobody accepted yet."""
     return any(
         Level.CONTEXT not in identity.pinned and not identity.is_closed
-        for identity in web_identities(role, graph)
+        for identity in web_identities(role.trust, graph)
         if identity.issuer.kind is IssuerKind.CI
     )
 
@@ -110,7 +110,7 @@ def keys_beside_roles(graph: Graph) -> Iterator[tuple[Resource, Principal]]:
     by_platform = {
         identity.issuer.name: role
         for role in graph.roles
-        for identity in web_identities(role, graph)
+        for identity in web_identities(role.trust, graph)
     }
     for job in jobs:
         role = by_platform.get(job.text("platform") or "")

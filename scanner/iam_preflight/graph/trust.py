@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.accounts import Ownership
+from iam_preflight.graph.standing import Standing
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.match import Truth, action_matches, any_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.findings import Severity
     from iam_preflight.graph.accounts import AccountBook
     from iam_preflight.graph.model import Graph, Policy, Principal
     from iam_preflight.policy.document import Condition, PrincipalPattern, Statement
@@ -62,15 +64,37 @@ def grants(policy: Policy | None, accounts: AccountBook) -> Iterator[Grant]:
             yield Grant(statement, principal, ownership)
 
 
+def role_of(policy: Policy) -> Principal | None:
+    """The role that a trust policy is of; None for a document that no role shows."""
+    return next(policy.holders, None)
+
+
+def label_of(policy: Policy) -> str:
+    """What people call what a trust policy lets assume."""
+    role = role_of(policy)
+    return role.label if role is not None else f"roles with the policy {policy.address}"
+
+
+def standing_behind(policy: Policy, graph: Graph) -> Standing:
+    """How much whoever a trust policy lets in may do."""
+    role = role_of(policy)
+    return graph.standing(role) if role is not None else Standing.ORDINARY
+
+
+def as_shown(severity: Severity, policy: Policy) -> Severity:
+    """A severity for a trust policy: a step milder where no role shows it."""
+    return severity.lowered() if policy.is_source_only else severity
+
+
 def grants_by_statement(
-    principal: Principal, graph: Graph
+    policy: Policy | None, graph: Graph
 ) -> Iterator[tuple[Statement, list[Grant]]]:
-    """A role's grants, those of one statement together.
+    """A trust policy's grants, those of one statement together.
 
     Who must be of the own organization is inside, whatever account they are named by.
     """
     by_statement: dict[int, list[Grant]] = {}
-    for grant in grants(principal.trust, graph.accounts):
+    for grant in grants(policy, graph.accounts):
         by_statement.setdefault(grant.statement.index, []).append(grant)
     for found in by_statement.values():
         statement = found[0].statement

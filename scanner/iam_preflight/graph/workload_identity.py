@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Severity
 from iam_preflight.graph.federation import web_identities, whoever
-from iam_preflight.graph.trust import grants, is_positive
+from iam_preflight.graph.trust import grants, is_positive, standing_behind
 from iam_preflight.knowledge.issuers import IssuerKind, Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.federation import WebIdentity
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.graph.trust import Grant
     from iam_preflight.policy.document import Statement
     from iam_preflight.source import Span
@@ -46,9 +46,9 @@ class Weakness:
     is_sure: bool = True
 
 
-def cluster_identities(role: Principal, graph: Graph) -> Iterator[Weakness]:
+def cluster_identities(policy: Policy, graph: Graph) -> Iterator[Weakness]:
     """Service accounts of a cluster that get in without being named."""
-    for identity in web_identities(role, graph):
+    for identity in web_identities(policy, graph):
         level = identity.open_level
         if identity.issuer.kind is not IssuerKind.CLUSTER or level is None or identity.is_closed:
             continue
@@ -67,16 +67,16 @@ def cluster_identities(role: Principal, graph: Graph) -> Iterator[Weakness]:
         )
 
 
-def identity_pools(role: Principal, graph: Graph) -> Iterator[Weakness]:
+def identity_pools(policy: Policy, graph: Graph) -> Iterator[Weakness]:
     """Identity pools, and their users, that get in without being named."""
-    for identity in web_identities(role, graph):
+    for identity in web_identities(policy, graph):
         if identity.issuer.kind is IssuerKind.POOL and not identity.is_closed:
-            weakness = _of_pool(identity, role, graph)
+            weakness = _of_pool(identity, policy, graph)
             if weakness is not None:
                 yield weakness
 
 
-def _of_pool(identity: WebIdentity, role: Principal, graph: Graph) -> Weakness | None:
+def _of_pool(identity: WebIdentity, policy: Policy, graph: Graph) -> Weakness | None:
     statement, place, host = identity.statement, identity.principal.span, identity.url
     if Level.TENANT not in identity.pinned:
         hint = f"add the condition StringEquals {host}:aud = <id of the identity pool>"
@@ -89,22 +89,22 @@ def _of_pool(identity: WebIdentity, role: Principal, graph: Graph) -> Weakness |
         who = "whoever has not signed in, if the identity pool lets them,"
         return Weakness(who, statement, place, Severity.MEDIUM, hint)
     guests = [v for c in tests if is_positive(c) for v in c.values if v.text == "unauthenticated"]
-    if guests and graph.standing(role).is_privileged:
+    if guests and standing_behind(policy, graph).is_privileged:
         who = "people who have not signed in"
         return Weakness(who, statement, guests[0].span, Severity.HIGH, hint)
     return None
 
 
-def weaknesses(role: Principal, graph: Graph) -> Iterator[Weakness]:
+def weaknesses(policy: Policy, graph: Graph) -> Iterator[Weakness]:
     """What the services that bring pods and servers are not asked for."""
-    for grant in grants(role.trust, graph.accounts):
+    for grant in grants(policy, graph.accounts):
         if not grant.is_service:
             continue
         match grant.principal.pattern.text:
             case "pods.eks.amazonaws.com":
-                yield from _pods(grant, role, graph)
+                yield from _pods(grant, policy, graph)
             case "rolesanywhere.amazonaws.com":
-                yield from _certificates(grant, role, graph)
+                yield from _certificates(grant, policy, graph)
 
 
 def _asks_for(statement: Statement, *keys: str) -> bool:
@@ -112,10 +112,10 @@ def _asks_for(statement: Statement, *keys: str) -> bool:
     return any(c.key_name.startswith(keys) for c in statement.conditions if is_positive(c))
 
 
-def _pods(grant: Grant, role: Principal, graph: Graph) -> Iterator[Weakness]:
+def _pods(grant: Grant, policy: Policy, graph: Graph) -> Iterator[Weakness]:
     if _asks_for(grant.statement, *_SOURCES, *_POD_TAGS):
         return
-    if graph.standing(role).is_privileged:
+    if standing_behind(policy, graph).is_privileged:
         yield Weakness(
             "any pod with a pod identity association",
             grant.statement,
@@ -126,14 +126,14 @@ def _pods(grant: Grant, role: Principal, graph: Graph) -> Iterator[Weakness]:
         )
 
 
-def _certificates(grant: Grant, role: Principal, graph: Graph) -> Iterator[Weakness]:
+def _certificates(grant: Grant, policy: Policy, graph: Graph) -> Iterator[Weakness]:
     place = grant.principal.span
     if not _asks_for(grant.statement, *_SOURCES):
         hint = "add the condition ArnEquals aws:SourceArn = <ARN of the trust anchor>"
         who = "a certificate of any trust anchor"
         yield Weakness(who, grant.statement, place, Severity.HIGH, hint)
     elif not _asks_for(grant.statement, _CERTIFICATE):
-        severity = Severity.MEDIUM if graph.standing(role).is_privileged else Severity.LOW
+        severity = Severity.MEDIUM if standing_behind(policy, graph).is_privileged else Severity.LOW
         hint = "add the condition StringEquals aws:PrincipalTag/x509Subject/CN = <its name>"
         who = "any certificate of the trust anchor's authority"
         yield Weakness(who, grant.statement, place, severity, hint)
