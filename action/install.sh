@@ -36,11 +36,12 @@ environment="$(mktemp -d "${RUNNER_TEMP:-/tmp}/iam-preflight-env-XXXXXX")"
 python="$environment/bin/python"
 [ -x "$python" ] || python="$environment/Scripts/python.exe"
 
-pip() {
-  "$python" -I -m pip --quiet --disable-pip-version-check --no-input "$@"
+pip_install() {
+  # compiling all of it takes longer than what little is used is compiled in
+  "$python" -I -m pip --quiet --disable-pip-version-check --no-input install --no-compile "$@"
 }
 
-pip install --require-hashes --no-deps --only-binary=:all: -r "$top/action/requirements.txt"
+pip_install --require-hashes --no-deps --only-binary=:all: -r "$top/action/requirements.txt"
 # the code itself, built with the setuptools from above
-pip install --no-deps --no-build-isolation --no-index "$top"
+pip_install --no-deps --no-build-isolation --no-index "$top"
 told "$python"

@@ -76,6 +76,15 @@ class Sample:
         self.git("merge", "--quiet", "--no-ff", "-m", "merge", "change")
         return pull_request_event(base, head)
 
+    def open_pull_request_again(self, files: dict[str, str]) -> dict[str, Any]:
+        """A further commit on the branch."""
+        self.git("switch", "--quiet", "change")
+        head = self.commit(files)
+        base = self.git("rev-parse", "main")
+        self.git("switch", "--quiet", "--detach", "main")
+        self.git("merge", "--quiet", "--no-ff", "-m", "merge", "change")
+        return pull_request_event(base, head)
+
 
 def pull_request_event(base: str, head: str) -> dict[str, Any]:
     repository = {"full_name": "octocat/hello", "owner": {"login": "octocat"}}
