@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence
+from iam_preflight.graph.credentials import has_unknown_groups
 from iam_preflight.graph.mentions import is_mentioned
 from iam_preflight.graph.model import Origin, Principal, PrincipalKind
 from iam_preflight.graph.trust import grants
@@ -131,8 +132,10 @@ class Orphans:
         return False
 
     def _user(self, user: Principal) -> Iterator[Orphan]:
-        holds = user.attachments or user.memberships or user.unresolved
-        if holds or self._graph.credentials.of(user) or self._is_mentioned(user.resource):
+        holds = bool(user.attachments or user.memberships or user.unresolved)
+        if holds or has_unknown_groups(user, self._graph):
+            return
+        if self._graph.credentials.of(user) or self._is_mentioned(user.resource):
             return
         yield Orphan(
             user.resource,
