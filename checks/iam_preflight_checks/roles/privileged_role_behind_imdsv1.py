@@ -6,6 +6,7 @@ from iam_preflight.findings import Finding, Framework, Severity
 from iam_preflight.graph.entrypoints import TYPES, entrypoints
 from iam_preflight.graph.metadata import DEFAULTS, MACHINES, open_metadata, worth_stealing
 from iam_preflight.graph.narrative import evidence_of
+from iam_preflight.knowledge.worth import Worth, changing
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ class PrivilegedRoleBehindImdsv1(Rule):
     ## What it checks
     Instances, launch templates, launch configurations and SageMaker notebooks that answer
     version 1 of the metadata service, and whose role is an administrator, can make itself one,
-    or may change something sensitive on everything (high), or reads secrets and data everywhere
-    (medium). What the agents of every machine need (Systems Manager, CloudWatch, image pulls)
-    does not count. Where anybody on the internet reaches an administrator's machine it is critical.
+    or may change identities, keys, secrets or running code everywhere (high), or something less
+    grave, or reads secrets and data everywhere (medium). What the agents of every machine need
+    (Systems Manager, CloudWatch, image pulls) does not count. Where anybody on the internet
+    reaches an administrator's machine it is critical.
 
     Nothing is reported where tokens are required, where the metadata service is off, and where
     `aws_ec2_instance_metadata_defaults` of the same root module asks for tokens. Where nothing
@@ -80,26 +82,34 @@ class PrivilegedRoleBehindImdsv1(Rule):
         if found is None:
             return
         severity = Severity.HIGH
+        related = [(workload.place, f"runs as {role.label}")]
         if standing.is_administrative:
             what = standing.describe()
             severity = Severity.CRITICAL if is_public else Severity.HIGH
         else:
-            changing, reading = worth_stealing(role, graph)
-            if not changing and not reading:
+            worth, actions = worth_stealing(role, graph)
+            if worth is Worth.LITTLE:
                 return
-            what = f"allowed {(changing or reading)[0]} on everything"
-            severity = Severity.HIGH if changing else Severity.MEDIUM
-        evidence = evidence_of(role, graph)
+            effective = graph.effective(role)
+            changes = actions & changing(effective.catalog)
+            action = next(iter(changes or actions))
+            grant = effective.broad(action)
+            if grant is not None and grant.pattern is not None:
+                related.append((grant.action_place, "gives it that"))
+                action = grant.pattern.text
+            what = f"allowed {action} on everything"
+            if worth is not Worth.MOST or not changes:
+                severity = Severity.MEDIUM
+        evidence = evidence_of(role, graph) if standing.is_administrative else None
+        if evidence is not None:
+            related.append((evidence.span, evidence.label))
         yield self.finding(
             f"a plain request on {machine.address} returns the credentials of {role.label}, {what}",
             on=machine,
             at=found.place,
             severity=severity,
             confidence=found.confidence,
-            related=[
-                (workload.place, f"runs as {role.label}"),
-                *([(evidence.span, evidence.label)] if evidence is not None else []),
-            ],
+            related=related,
             hint='require tokens: http_tokens = "required", and reduce the role',
             evidence="imdsv1",
             principal=role,

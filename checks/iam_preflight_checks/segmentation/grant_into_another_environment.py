@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
 from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.segregation import Segregation
-from iam_preflight.knowledge.catalog import AccessLevel, ActionClass
+from iam_preflight.knowledge.catalog import ActionClass
+from iam_preflight.knowledge.worth import changing
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.effective import statement_actions
 from iam_preflight.rules import Rule
@@ -26,8 +27,6 @@ TARGETS = (
     "aws_cloudwatch_log_group",
 )
 """Types with data and no policy of their own that grants name."""
-
-CHANGES = (AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
 
 
 class GrantIntoAnotherEnvironment(Rule):
@@ -146,11 +145,14 @@ class GrantIntoAnotherEnvironment(Rule):
 
 
 def _worst(statement: Statement, graph: Graph) -> str | None:
-    """An action of a statement that changes something, or gives data away."""
+    """What a statement lets somebody change, or what it gives away, as it is written."""
     evaluator = graph.permissions.evaluator
     catalog = evaluator.catalog
     about = evaluator.reachable(statement, statement_actions(statement, catalog))
-    for level in reversed(CHANGES):
-        for action in about.at_level(level):
-            return action
-    return next(iter(about & catalog.classes[ActionClass.SECRETS_AND_DATA]), None)
+    grave = about & changing(catalog) or about & catalog.classes[ActionClass.SECRETS_AND_DATA]
+    if not grave:
+        return None
+    for pattern in () if statement.is_not_action else statement.actions:
+        if pattern.is_known and grave & catalog.expand(pattern.text):
+            return pattern.text
+    return next(iter(grave))

@@ -8,7 +8,7 @@ from iam_preflight.graph.narrative import evidence_of
 from iam_preflight.graph.segregation import Segregation
 from iam_preflight.graph.standing import Standing
 from iam_preflight.graph.trust import grants
-from iam_preflight.knowledge.catalog import AccessLevel
+from iam_preflight.knowledge.worth import changing
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph, Principal
     from iam_preflight.graph.segregation import Placement
     from iam_preflight.graph.trust import Grant
-
-CHANGES = (AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
 
 
 class TrustAcrossEnvironments(Rule):
@@ -122,6 +120,6 @@ def _severity(role: Principal, is_production: bool, graph: Graph) -> Severity:
         return Severity.MEDIUM
     if graph.standing(role).is_administrative:
         return Severity.CRITICAL
-    possible = graph.effective(role).possible
-    changes = any(True for level in CHANGES for _ in possible.at_level(level))
+    effective = graph.effective(role)
+    changes = effective.possible & changing(effective.catalog)
     return Severity.HIGH if changes or role.unresolved or not role.attachments else Severity.MEDIUM

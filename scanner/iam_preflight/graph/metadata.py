@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence
-from iam_preflight.knowledge.catalog import AccessLevel
 from iam_preflight.knowledge.managed import managed_policy
 from iam_preflight.knowledge.services import agent_policies
+from iam_preflight.knowledge.worth import gravest
 from iam_preflight.resources import Resource
 from iam_preflight.values import blocks_of, text_of
 
 if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.knowledge.actionset import ActionSet
+    from iam_preflight.knowledge.worth import Worth
     from iam_preflight.source import Span
     from iam_preflight.values import Mapping
-
-CHANGES = (AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
 
 DEFAULTS = "aws_ec2_instance_metadata_defaults"
 NOTEBOOK = "aws_sagemaker_notebook_instance"
@@ -64,25 +64,18 @@ def open_metadata(resource: Resource, graph: Graph) -> OpenMetadata | None:
     return OpenMetadata(tokens.span, Confidence.HIGH if said else Confidence.LOW)
 
 
-def worth_stealing(role: Principal, graph: Graph) -> tuple[list[str], list[str]]:
-    """Sensitive actions of a role on everything that change something, and that only read.
+def worth_stealing(role: Principal, graph: Graph) -> tuple[Worth, ActionSet]:
+    """The gravest sensitive actions that a role may use on everything, and what they are worth.
 
     What the agents of every machine need is left out.
     """
-    effective = graph.effective(role)
-    catalog = effective.catalog
-    usual = catalog.nothing
+    catalog = graph.effective(role).catalog
+    found = catalog.expand_all(tuple(sorted(graph.escalations.power(role))))
     for name in agent_policies():
         document = managed_policy(name)
         if document is not None:
-            usual |= graph.permissions.of_document(document).possible
-    changing: list[str] = []
-    reading: list[str] = []
-    for name in sorted(graph.escalations.power(role)):
-        action = catalog.action(name)
-        if action is not None and name not in usual:
-            (changing if action.level in CHANGES else reading).append(name)
-    return changing, reading
+            found = found - graph.permissions.of_document(document).possible
+    return gravest(found, catalog)
 
 
 def _unsaid(resource: Resource) -> OpenMetadata:
