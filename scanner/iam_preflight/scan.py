@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from iam_preflight.resources import Resource
     from iam_preflight.rules import Rule
     from iam_preflight.source import SourceFile
+    from iam_preflight.terraform.load import HclReader
 
 TEST_FOLDERS = ("**/test", "**/tests", "**/example", "**/examples")
 
@@ -61,6 +62,7 @@ class ScanOptions:
     """Plans, beside those among the scanned files."""
     parameters: tuple[str, ...] = ()
     terraform_workspace: str = ""
+    hcl_reader: HclReader = "tree-sitter"
     today: dt.date = field(default_factory=_today)
     """The day on which ignores expire and dates are judged."""
     baseline: tuple[Entry, ...] = ()
@@ -249,6 +251,7 @@ def _resources(
             environment=options.environment,
             assignments=options.assignments,
             plans=plans,
+            reader=options.hcl_reader,
         )
         yield from load_terraform(workspace, inventory.terraform, terraform_options, is_wanted)
     if templates:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from iam_preflight.resources import Deployment, Framework
 from iam_preflight.terraform.configuration import Configuration
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from iam_preflight.resources import Resource
 
 
+HclReader: TypeAlias = Literal["tree-sitter", "python-hcl2"]
+
+
 @dataclass(frozen=True, slots=True)
 class TerraformOptions:
     """What the user gives beside the files."""
@@ -43,6 +46,8 @@ class TerraformOptions:
     is known; they come after the two above."""
     plans: tuple[str, ...] = ()
     """Plans (paths from the top of the tree), each joined with the root it was made of."""
+    reader: HclReader = "tree-sitter"
+    """What reads HCL files. Templates in other text are always read with tree-sitter."""
 
 
 def load_terraform(
@@ -52,7 +57,12 @@ def load_terraform(
     is_wanted: Callable[[str], bool],
 ) -> Iterator[Resource]:
     """Every resource of the wanted types in every root among the files, root by root."""
-    configuration = Configuration(workspace, parse_file)
+    read = parse_file
+    if options.reader == "python-hcl2":
+        from iam_preflight.terraform import python_hcl2_reader
+
+        read = python_hcl2_reader.parse_file
+    configuration = Configuration(workspace, read)
     units = list(find_units(configuration, files))
     roots = find_roots(configuration, files, {unit.module for unit in units})
     joins: dict[str, Join] = {}

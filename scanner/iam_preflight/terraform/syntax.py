@@ -79,6 +79,7 @@ _PLAIN = re.compile(
     rb"|(?P<path>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*))\Z"
 )
 _EXPONENT = re.compile(rb"(?<![\w.])(\d+)([eE][+-]?\d+)")
+_SIGNS = re.compile(rb"([$%])\1*(?=\1\1\{)")
 _MARKS = {
     "template_interpolation": "interpolation",
     "template_if_intro": "if",
@@ -98,7 +99,12 @@ def _parser() -> Parser:
 
 
 def _parse(data: bytes) -> Node:
-    """The tree of some source; the grammar does not know `1e3`, so digits stand in for it."""
+    """The tree of some source. Others of the same length stand in for what the grammar gets wrong.
+
+    It does not know `1e3`, and takes the first two signs of `$$${` for an escape, not the last.
+    """
+    if b"$$${" in data or b"%%%{" in data:
+        data = _SIGNS.sub(lambda found: b"_" * len(found[0]), data)
     root = _parser().parse(data).root_node
     if root.has_error and _EXPONENT.search(data):
         spelled = _EXPONENT.sub(lambda found: found[1] + b"0" * len(found[2]), data)
@@ -218,8 +224,8 @@ def _items_of(parent: Node) -> list[Node]:
     return []
 
 
-class _Reader:
-    """Turns tree-sitter nodes over `data` into the typed tree; `base` is where data starts."""
+class TextReader:
+    """What every reader does over `data`, which begins at `base` of the source."""
 
     __slots__ = ("base", "complaints", "data", "source")
 
@@ -232,14 +238,65 @@ class _Reader:
     def between(self, start: int, end: int) -> Span:
         return Span(self.source, start + self.base, end + self.base)
 
+    def complain(self, message: str, start: int, end: int) -> None:
+        self.complaints.add(message, self.between(start, end))
+
+    def literals(self, start: int, end: int, *, is_quoted: bool) -> Iterator[list[Fragment]]:
+        """The literal tokens of known text: one in a quoted string, else one for each line."""
+        if start >= end:
+            return
+        if is_quoted:
+            if self.data.find(b"\\", start, end) >= 0:
+                self.check_escapes(start, end)
+            newline = self.data.find(b"\n", start, end)
+            if newline >= 0:
+                self.complain("a quoted string must end on its line", newline, newline + 1)
+            yield self._fragments(start, end, QUOTED_ESCAPE)
+            return
+        while start < end:
+            newline = self.data.find(b"\n", start, end)
+            stop = newline + 1 if newline >= 0 else end
+            yield self._fragments(start, stop, TEMPLATE_ESCAPE)
+            start = stop
+
+    def _fragments(self, start: int, end: int, escape: re.Pattern[bytes]) -> list[Fragment]:
+        """Known text, cut wherever it stops being byte for byte what the file says."""
+        out: list[Fragment] = []
+        data = self.data
+        while start < end:
+            found = escape.search(data, start, end)
+            stop = found.start() if found else end
+            if stop > start:
+                text = data[start:stop].decode("utf-8", "replace")
+                out.append(Fragment(text, self.between(start, stop)))
+            if found is None:
+                break
+            raw = found.group().decode("utf-8", "replace")
+            out.append(Fragment(unescape(raw), self.between(found.start(), found.end())))
+            start = found.end()
+        return out
+
+    def check_escapes(self, start: int, end: int) -> None:
+        at = start
+        while True:
+            at = self.data.find(b"\\", at, end)
+            if at < 0:
+                return
+            if BAD_ESCAPE.match(self.data, at, end):
+                self.complain("an unknown escape in a string", at, min(at + 2, end))
+            at += 2
+
+
+class _Reader(TextReader):
+    """Turns tree-sitter nodes over `data` into the typed tree."""
+
+    __slots__ = ()
+
     def span(self, node: Node) -> Span:
         return self.between(node.start_byte, node.end_byte)
 
     def text(self, node: Node) -> str:
         return self.data[node.start_byte : node.end_byte].decode("utf-8", "replace")
-
-    def complain(self, message: str, start: int, end: int) -> None:
-        self.complaints.add(message, self.between(start, end))
 
     def items(self, parent: Node, span: Span, *, is_lazy: bool) -> Body:
         """The attributes and blocks directly under a node; top-level ones are lowered later."""
@@ -301,7 +358,7 @@ class _Reader:
 
     def _check_label(self, start: int, end: int) -> None:
         raw = self.data[start:end]
-        self._check_escapes(start, end)
+        self.check_escapes(start, end)
         if b"${" in raw or b"%{" in raw:
             self.complain("a block's label cannot hold an interpolation", start, end)
 
@@ -551,10 +608,10 @@ class _Reader:
         pieces: list[Piece] = []
         at = start
         for child in self._marks(node):
-            pieces.extend(self._literals(at, child.start_byte, is_quoted=is_quoted))
+            pieces.extend(self.literals(at, child.start_byte, is_quoted=is_quoted))
             pieces.append(self._mark(child))
             at = max(at, child.end_byte)
-        pieces.extend(self._literals(at, end, is_quoted=is_quoted))
+        pieces.extend(self.literals(at, end, is_quoted=is_quoted))
         return assemble(pieces, flush=flush)
 
     def _marks(self, node: Node) -> Iterator[Node]:
@@ -582,51 +639,6 @@ class _Reader:
             trims_left=opening.endswith(b"~"),
             trims_right=closing.startswith(b"~"),
         )
-
-    def _literals(self, start: int, end: int, *, is_quoted: bool) -> Iterator[list[Fragment]]:
-        """The literal tokens of known text: one in a quoted string, else one for each line."""
-        if start >= end:
-            return
-        if is_quoted:
-            if self.data.find(b"\\", start, end) >= 0:
-                self._check_escapes(start, end)
-            newline = self.data.find(b"\n", start, end)
-            if newline >= 0:
-                self.complain("a quoted string must end on its line", newline, newline + 1)
-            yield self._fragments(start, end, QUOTED_ESCAPE)
-            return
-        while start < end:
-            newline = self.data.find(b"\n", start, end)
-            stop = newline + 1 if newline >= 0 else end
-            yield self._fragments(start, stop, TEMPLATE_ESCAPE)
-            start = stop
-
-    def _fragments(self, start: int, end: int, escape: re.Pattern[bytes]) -> list[Fragment]:
-        """Known text, cut wherever it stops being byte for byte what the file says."""
-        out: list[Fragment] = []
-        data = self.data
-        while start < end:
-            found = escape.search(data, start, end)
-            stop = found.start() if found else end
-            if stop > start:
-                text = data[start:stop].decode("utf-8", "replace")
-                out.append(Fragment(text, self.between(start, stop)))
-            if found is None:
-                break
-            raw = found.group().decode("utf-8", "replace")
-            out.append(Fragment(unescape(raw), self.between(found.start(), found.end())))
-            start = found.end()
-        return out
-
-    def _check_escapes(self, start: int, end: int) -> None:
-        at = start
-        while True:
-            at = self.data.find(b"\\", at, end)
-            if at < 0:
-                return
-            if BAD_ESCAPE.match(self.data, at, end):
-                self.complain("an unknown escape in a string", at, min(at + 2, end))
-            at += 2
 
 
 class _PlacedReader(_Reader):

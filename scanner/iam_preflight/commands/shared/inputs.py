@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iam_preflight.registry import Registry
     from iam_preflight.scan import ScanOptions
     from iam_preflight.settings import Settings
+    from iam_preflight.terraform.load import HclReader
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
@@ -59,6 +60,7 @@ class Inputs:
     plans: tuple[str, ...]
     module_map: tuple[str, ...]
     workspace: str
+    hcl_reader: HclReader
     parameters: tuple[str, ...]
     select: tuple[str, ...]
     ignore: tuple[str, ...]
@@ -108,6 +110,7 @@ class Inputs:
             plans=tuple(_inside(plan, top, "--plan") for plan in self.plans),
             parameters=self.parameters,
             terraform_workspace=self.workspace,
+            hcl_reader=self.hcl_reader,
             base=self._revision(self.suppressions_from, top),
             base_name=self.suppressions_from or "",
             **changes,
@@ -315,6 +318,13 @@ _OPTIONS = (
         default="",
         metavar="NAME",
         help="Terraform workspace (default: default).",
+    ),
+    _option(
+        "--hcl-reader",
+        section=INPUT,
+        type=click.Choice(("tree-sitter", "python-hcl2")),
+        default="tree-sitter",
+        help="What reads HCL; the other one is far slower (extra python-hcl2).",
     ),
     _option(
         "--parameters",
