@@ -7,15 +7,19 @@ from iam_preflight.graph.trust import as_shown, label_of, role_of
 from iam_preflight.graph.workload_identity import (
     Weakness,
     cluster_identities,
+    guest_role,
     identity_pools,
+    may_change,
     weaknesses,
 )
 from iam_preflight.rules import Rule
+from iam_preflight.values import bool_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.model import Graph, Policy
+    from iam_preflight.resources import Resource
 
 
 class WorkloadIdentityTooOpen(Rule):
@@ -35,6 +39,9 @@ class WorkloadIdentityTooOpen(Rule):
       gets into: critical. Without `…:amr` people who have not signed in may get it too: medium.
       With `…:amr` for the unauthenticated it is high if the role may do something sensitive on
       everything.
+    - An identity pool that lets in people who have not signed in: high where the role it gives
+      them may do something sensitive on everything, medium where it may change anything or is not
+      in the code, low otherwise.
 
     ## Why it matters
     A single compromised pod, certificate or web page is then enough for the role.
@@ -59,6 +66,7 @@ class WorkloadIdentityTooOpen(Rule):
     name = "workload-identity-too-open"
     severity = Severity.HIGH
     practice = 11
+    reads = ("aws_cognito_identity_pool", "aws_cognito_identity_pool_roles_attachment")
     yields_to = ("SEG-007",)
     compliance = {
         Framework.NIST: ("IA-9", "AC-6"),
@@ -85,6 +93,27 @@ class WorkloadIdentityTooOpen(Rule):
         )
         for weakness in found:
             yield self._finding(policy, weakness)
+
+    def check_resource(self, resource: Resource, graph: Graph) -> Iterator[Finding]:
+        if bool_of(resource.get("allow_unauthenticated_identities")) is not True:
+            return
+        role = guest_role(resource, graph)
+        severity, what = Severity.MEDIUM, "a role"
+        if role is not None:
+            what = role.label
+            if graph.standing(role).is_privileged:
+                severity = Severity.HIGH
+            elif not may_change(role, graph):
+                severity = Severity.LOW
+        yield self.finding(
+            f"anybody, without signing in, gets {what} from {resource.address}",
+            on=resource,
+            at=resource.span_of("allow_unauthenticated_identities"),
+            severity=severity,
+            related=((role.resource.header, "the role"),) if role is not None else (),
+            hint="set it to false, and let people sign in",
+            causes=(resource.span_of("allow_unauthenticated_identities"),),
+        )
 
     def _finding(self, policy: Policy, weakness: Weakness) -> Finding:
         return self.finding(

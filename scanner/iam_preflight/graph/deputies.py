@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Severity
+from iam_preflight.graph.trust import is_positive
 from iam_preflight.knowledge.attribute_grants import attribute_grants
 from iam_preflight.knowledge.deputies import (
     deputy_level,
@@ -18,7 +19,9 @@ from iam_preflight.knowledge.deputies import (
 )
 from iam_preflight.knowledge.policy_services import service_of_type
 from iam_preflight.policy.document import DocumentUse
+from iam_preflight.policy.match import as_glob
 from iam_preflight.policy.outsiders import Need
+from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +45,7 @@ class Deputy:
     services: tuple[PrincipalPattern, ...]
     severity: Severity
     is_known: bool
-    """Whether at least one of the services is known to say for whom it acts."""
+    """Whether a service of them is known to say for whom it acts, and no condition may ask it."""
 
     @property
     def statement(self) -> Statement:
@@ -86,7 +89,7 @@ def deputies(policy: Policy, graph: Graph) -> Iterator[Deputy]:
         return
     used = service_of_type(policy.resource.type)
     for statement in policy.document.statements:
-        if not statement.is_allow or statement.is_not_principal:
+        if not statement.is_allow or statement.is_not_principal or _names_account(statement):
             continue
         found = [
             (principal, admission)
@@ -102,7 +105,21 @@ def deputies(policy: Policy, graph: Graph) -> Iterator[Deputy]:
             sends_source(service.pattern.text, used) for service in services
         )
         severity = _severity(policy, statement, graph)
-        yield Deputy(found[0][1], services, severity, is_known)
+        is_sure = found[0][1].entry.certainty is Truth.YES
+        yield Deputy(found[0][1], services, severity, is_known and is_sure)
+
+
+def _names_account(statement: Statement) -> bool:
+    """Whether the source's ARN must have a fixed account where ARNs have it.
+
+    `StringLike` would let the account stand in a later part too, which few names allow.
+    """
+    for condition in statement.conditions:
+        if condition.key_name == "aws:sourcearn" and is_positive(condition):
+            fields = [as_glob(value, "x").split(":") for value in condition.values]
+            if fields and all(len(f) > 5 and f[4] and not {"*", "?"} & {*f[4]} for f in fields):
+                return True
+    return False
 
 
 def _takes_no_condition(policy: Policy) -> bool:

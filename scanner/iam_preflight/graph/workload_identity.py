@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Severity
 from iam_preflight.graph.federation import web_identities, whoever
+from iam_preflight.graph.model import Principal
 from iam_preflight.graph.trust import grants, is_positive, standing_behind
+from iam_preflight.knowledge.catalog import AccessLevel
 from iam_preflight.knowledge.issuers import IssuerKind, Level
+from iam_preflight.resources import Resource
+from iam_preflight.values import blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
 
 _SOURCES = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths")
+_CHANGES = (AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT, AccessLevel.TAGGING)
 _POD_TAGS = ("aws:requesttag/kubernetes-", "aws:requesttag/eks-cluster-")
 _CERTIFICATE = "aws:principaltag/x509"
 _BY_LEVEL = {
@@ -93,6 +98,25 @@ def _of_pool(identity: WebIdentity, policy: Policy, graph: Graph) -> Weakness | 
         who = "people who have not signed in"
         return Weakness(who, statement, guests[0].span, Severity.HIGH, hint)
     return None
+
+
+def guest_role(pool: Resource, graph: Graph) -> Principal | None:
+    """The role that an identity pool gives to people who have not signed in."""
+    for attachment in graph.of_type("aws_cognito_identity_pool_roles_attachment"):
+        of_pool = attachment.get("identity_pool_id")
+        if of_pool is None or graph.lookup.find(of_pool, Resource, attachment) is not pool:
+            continue
+        for _, roles in blocks_of(attachment.get("roles")):
+            for _, role, _ in graph.lookup.find_all(
+                roles.get("unauthenticated"), Principal, attachment
+            ):
+                return role
+    return None
+
+
+def may_change(role: Principal, graph: Graph) -> bool:
+    """Whether a role may do more than read and list."""
+    return bool(graph.effective(role).possible.at_level(*_CHANGES))
 
 
 def weaknesses(policy: Policy, graph: Graph) -> Iterator[Weakness]:

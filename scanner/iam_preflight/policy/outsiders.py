@@ -352,7 +352,8 @@ def _asked(statement: Statement) -> Iterator[Pattern | str]:
 def _verdict(decision: Decision, statement: Statement) -> Truth | None:
     if decision.is_explicitly_denied:
         return None
-    if not any(reason.statement is statement for reason in decision.allowed_by):
+    own = [reason for reason in decision.allowed_by if reason.statement is statement]
+    if not own:
         return None
     is_strange = any(
         not condition.key.is_known or condition.operator.base not in KNOWN_OPERATORS
@@ -360,5 +361,5 @@ def _verdict(decision: Decision, statement: Statement) -> Truth | None:
     )
     if is_strange:
         return Truth.NO
-    is_assumed = any(Doubt.ASSUMPTION in reason.doubt for reason in decision.denied_by)
+    is_assumed = any(Doubt.ASSUMPTION in reason.doubt for reason in (*own, *decision.denied_by))
     return Truth.MAYBE if is_assumed else Truth.YES
