@@ -116,6 +116,13 @@ class Resource:
     """What has to hold for it to exist at all."""
     is_data: bool = False
 
+    @property
+    def block(self) -> str:
+        """What all instances of it have in common: the address without modules and index."""
+        if self.deployment.framework is Framework.CLOUDFORMATION:
+            return self.name
+        return f"{self.native_type}.{self.name}"
+
     def get(self, name: str) -> Value | None:
         """An attribute as written; None where it is absent or null."""
         value = self.attributes.entries.get(name)

@@ -112,7 +112,7 @@ class ExposedCredential(Rule):
         is_hidden = bool_of(flow.sink.get("sensitive")) is True
         severity = Severity.MEDIUM if is_hidden else Severity.HIGH
         return self.finding(
-            f"the {flow.what} of {flow.source.address} goes into {flow.kind.describe(flow.sink)}"
+            f"the {flow.what} of {flow.source.block} goes into {flow.kind.describe(flow.sink)}"
             + (", which the state shows" if is_hidden else ""),
             on=flow.sink,
             at=flow.place,

@@ -110,7 +110,7 @@ class OtherLongLivedCredential(Rule):
         is_over = end is not None and end < graph.today
         until = f"ended on {end}" if is_over else "is not renewed by anybody"
         return self.finding(
-            f"the TLS certificate {certificate.address} is kept in IAM and {until}",
+            f"the TLS certificate {certificate.block} is kept in IAM and {until}",
             on=certificate,
             at=certificate.header,
             severity=Severity.HIGH if is_over else Severity.LOW,

@@ -103,7 +103,7 @@ class StaticCredentials(Rule):
         is_kept = flow.kind in (SinkKind.VAULT, SinkKind.PARAMETER)
         key = flow.source.header
         return self.finding(
-            f"the {flow.what} of {flow.source.address} goes into {flow.kind.describe(flow.sink)}",
+            f"the {flow.what} of {flow.source.block} goes into {flow.kind.describe(flow.sink)}",
             on=flow.sink,
             at=flow.place,
             severity=Severity.MEDIUM if is_kept else Severity.HIGH,

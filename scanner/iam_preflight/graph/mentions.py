@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
 MIN_NAME = 5
 """Shorter names are words that stand in files for other reasons."""
+MIN_PART = 10
+_NAME = re.compile(
+    rb"(?m)^\s*(?:name|ManagedPolicyName|GroupName|UserName|RoleName)\s*[=:]\s*"
+    rb"(?:(?P<reference>(?:local|var)\.[\w.]+)|(?:!Sub\s+)?[\"']?(?P<text>[^\"'\n]+))"
+)
+_INTERPOLATION = re.compile(rb"[$%]\{[^}]*\}")
 
 
 def is_mentioned(resource: Resource, graph: Graph, ties: Iterable[Span] = ()) -> bool:
@@ -33,17 +39,29 @@ def is_mentioned(resource: Resource, graph: Graph, ties: Iterable[Span] = ()) ->
     if resource.deployment.framework is Framework.PLAN or not graph.sources:
         return True
     inside = [resource.span, *ties]
-    own = re.compile(rb"(?<![\w.-])" + re.escape(_reference(resource)) + rb"(?![\w-])")
-    if any(
-        any(True for _ in _outside(own, source, inside))
-        for source in _near(resource, graph.sources)
-    ):
+    near = [*_near(resource, graph.sources)]
+    written = [_reference(resource), *_written_names(resource)]
+    if any(_is_in(text, source, inside) for text in written for source in near):
         return True
     name = resource.text("name") or ""
-    if len(name) < MIN_NAME:
-        return False
-    called = re.compile(rb"(?<![\w.-])" + re.escape(name.encode()) + rb"(?![\w-])")
-    return any(any(True for _ in _outside(called, source, inside)) for source in graph.sources)
+    return len(name) >= MIN_NAME and any(
+        _is_in(name.encode(), source, inside) for source in graph.sources
+    )
+
+
+def _written_names(resource: Resource) -> Iterator[bytes]:
+    """How the name is written: others put it together in the same way to build its ARN."""
+    span = resource.span
+    found = _NAME.search(span.source.data, span.start, span.end)
+    if found is None:
+        return
+    if found["reference"]:
+        yield found["reference"]
+        return
+    literals = _INTERPOLATION.split(found["text"])
+    longest = max(literals, key=len).strip(b"-_/")
+    if len(longest) >= MIN_PART:
+        yield longest
 
 
 def _reference(resource: Resource) -> bytes:
@@ -61,10 +79,9 @@ def _near(resource: Resource, sources: Iterable[SourceFile]) -> Iterator[SourceF
     return (source for source in sources if posixpath.dirname(source.path) == folder)
 
 
-def _outside(
-    pattern: re.Pattern[bytes], source: SourceFile, inside: list[Span]
-) -> Iterator[re.Match[bytes]]:
+def _is_in(text: bytes, source: SourceFile, inside: list[Span]) -> bool:
     spans = [(span.start, span.end) for span in inside if span.path == source.path]
-    for found in pattern.finditer(source.data):
+    for found in re.finditer(rb"(?<![A-Za-z0-9.])" + re.escape(text) + rb"(?![\w-])", source.data):
         if not any(start <= found.start() < end for start, end in spans):
-            yield found
+            return True
+    return False

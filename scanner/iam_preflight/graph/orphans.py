@@ -91,7 +91,7 @@ class Orphans:
         for profile in self._graph.of_type(PROFILE):
             if profile.get("role") is None and not profile.deployment.is_library:
                 yield Orphan(
-                    profile, f"instance profile {profile.address} has no role", "give it one"
+                    profile, f"instance profile {profile.block} has no role", "give it one"
                 )
 
     def _is_exported(self, principal: Principal) -> bool:
@@ -196,7 +196,7 @@ class Orphans:
             return
         yield Orphan(
             resource,
-            f"policy {policy.name} is attached to nothing",
+            f"policy {resource.block} is attached to nothing",
             "attach it, or delete it",
             Confidence.MEDIUM,
             is_usual=resource.deployment.path not in self._with_attachments,

@@ -64,15 +64,15 @@ class SinkKind(Enum):
     def describe(self, sink: Resource) -> str:
         match self:
             case SinkKind.ENVIRONMENT:
-                return f"the environment of {sink.address}"
+                return f"the environment of {sink.block}"
             case SinkKind.USER_DATA:
-                return f"the start-up script of {sink.address}"
+                return f"the start-up script of {sink.block}"
             case SinkKind.OUTPUT:
                 return f"output {sink.name}"
             case SinkKind.CI:
-                return f"pipeline variable {sink.address}"
+                return f"pipeline variable {sink.block}"
             case _:
-                return sink.address
+                return sink.block
 
 
 class _Facts(msgspec.Struct):
