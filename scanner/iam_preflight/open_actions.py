@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from iam_preflight.findings import Finding, Persona, Severity, worst_of_each_place
+from iam_preflight.findings import Finding, Persona, Severity
 from iam_preflight.graph.exposure import listed
 from iam_preflight.knowledge.worth import Worth, gravest
 from iam_preflight.rules import Rule
@@ -12,6 +12,7 @@ from iam_preflight.rules import Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.findings import Confidence
     from iam_preflight.graph.exposure import Exposure
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.knowledge.actionset import ActionSet
@@ -39,28 +40,32 @@ class OpenActionsRule(Rule, abstract=True):
         raise NotImplementedError
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
-        yield from worst_of_each_place(self._opened(policy, graph))
-
-    def _opened(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         exposures = graph.exposures.of(policy)
         if not exposures:
             return
         wanted = self.wanted(graph.permissions.evaluator.catalog)
+        # a block that is repeated for each of a list is one place to edit
+        by_place: dict[tuple[str, int, int], list[tuple[Exposure, ActionSet]]] = {}
         for exposure in exposures:
             found = exposure.opening.open & wanted
             if found:
-                yield self._open(exposure, found)
+                told = found & exposure.opening.sure or found
+                place = exposure.statement.span.sort_key()
+                by_place.setdefault(place, []).append((exposure, told))
+        for same in by_place.values():
+            yield self._open(same)
 
-    def _open(self, exposure: Exposure, found: ActionSet) -> Finding:
+    def _open(self, same: list[tuple[Exposure, ActionSet]]) -> Finding:
+        exposure, told = max(same, key=_gravity)
         opening = exposure.opening
-        told = found & opening.sure or found
         worth, worst = gravest(told, exposure.catalog)
         patterns = exposure.patterns(worst)
         place = exposure.action_place(patterns)
+        every = [name for each, found in same for name in gravest(found, each.catalog)[1]]
         action = exposure.catalog.action(next(iter(worst)))
         resource = opening.resource_pattern(action)
         return self.finding(
-            f"{exposure.who} may {self.may}: {listed(worst)}",
+            f"{exposure.who} may {self.may}: {listed(dict.fromkeys((*worst, *every)))}",
             on=exposure.policy,
             at=place,
             label=f"may {self.may}",
@@ -77,3 +82,8 @@ class OpenActionsRule(Rule, abstract=True):
             assumptions=exposure.assumptions(next(iter(patterns), None), resource),
             principal=exposure.holder,
         )
+
+
+def _gravity(each: tuple[Exposure, ActionSet]) -> tuple[Confidence, Worth]:
+    exposure, told = each
+    return exposure.confidence(told), gravest(told, exposure.catalog)[0]

@@ -9,7 +9,6 @@ from iam_preflight.findings import (
     Framework,
     Persona,
     Severity,
-    worst_of_each_place,
 )
 from iam_preflight.graph.exposure import listed
 from iam_preflight.graph.wildcards import on_everything, on_something, unscoped, whole_services
@@ -91,25 +90,28 @@ class ServiceWildcard(Rule):
     )
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
-        yield from worst_of_each_place(self._found(policy, graph))
-
-    def _found(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        # a block that is repeated for each of a list is one place to edit
+        wholes: dict[tuple[str, int, int], tuple[Exposure, list[_Whole]]] = {}
         for exposure in graph.exposures.of(policy):
             if exposure.opening.is_everything:
                 yield from self._everything(exposure)
                 continue
             found = list(_services(exposure))
             if found:
-                yield self._whole(exposure, found)
+                place = exposure.statement.span.sort_key()
+                wholes.setdefault(place, (exposure, []))[1].extend(found)
+        for exposure, found in wholes.values():
+            yield self._whole(exposure, found)
 
     def _whole(self, exposure: Exposure, found: list[_Whole]) -> Finding:
         persona = min(each.persona for each in found)
         found = [each for each in found if each.persona is persona]
         found.sort(key=lambda each: -each.severity)
         worst = found[0]
-        patterns = list(dict.fromkeys(p for each in found for p in each.patterns))
+        patterns = list({p.span: p for each in found for p in each.patterns}.values())
         named = "" if worst.is_broad else ", on named resources"
         services = listed(each.service for each in found)
+        written = listed(p.text for each in found for p in each.patterns)
         resource = exposure.opening.resource_pattern()
         return self.finding(
             f"{exposure.who} may use every action of {services}{named}",
@@ -124,7 +126,7 @@ class ServiceWildcard(Rule):
                 (exposure.resource_place(resource), "on these resources"),
                 *exposure.related(),
             ],
-            hint=f"list the actions that are called instead of {listed(p.text for p in patterns)}",
+            hint=f"list the actions that are called instead of {written}",
             causes=(exposure.statement.span, *(pattern.span for pattern in patterns)),
             assumptions=exposure.assumptions(patterns[0]),
             principal=exposure.holder,

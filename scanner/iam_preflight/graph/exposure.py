@@ -8,6 +8,7 @@ that several documents show (a shared policy document) is one exposure, with all
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Severity
@@ -33,6 +34,9 @@ MAX_CHECKED = 64
 """So many actions are put before a holder's limits one by one; the rest counts as left."""
 
 MAX_RELATED = 3
+
+_INSTANCE = re.compile(r"\[[^\]]*\]")
+"""The key of an instance in an address: all of them hold the same."""
 
 
 class Exposure:
@@ -128,7 +132,7 @@ class Exposure:
             if len(names) < 3:
                 return " and ".join(names)
             return f"{names[0]} and {len(names) - 1} others"
-        return f"whoever holds {self.policy.address}"
+        return f"whoever holds {_INSTANCE.sub('', self.policy.address)}"
 
     @property
     def holder(self) -> Principal | None:

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from iam_preflight.registry import load_rules
+from iam_preflight.testing import scan_files
+
+RULES = load_rules()
+
+
+def found(*statements: dict[str, object]) -> list[tuple[str, str, str]]:
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    template = {
+        "Resources": {
+            "P": {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {"PolicyDocument": json.loads(document)},
+            }
+        }
+    }
+    report = scan_files({"t.json": json.dumps(template)}, RULES)
+    return [
+        (one.rule, str(one.severity), one.message)
+        for one in report.shown
+        if one.rule.startswith("LEAST")
+    ]
+
+
+def allow(action: object, resource: object = "*", **more: object) -> dict[str, object]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+WHO = "whoever holds P may"
+
+
+@pytest.mark.parametrize("action", ["s3:*", "S3:*", "s3:**", ["s3:*"], ["s3:Get*", "s3:*"]])
+def test_a_service_as_a_whole_however_it_is_written(action: object) -> None:
+    assert found(allow(action)) == [("LEAST-003", "high", f"{WHO} use every action of s3")]
+
+
+def test_named_resources_make_a_whole_service_low() -> None:
+    assert found(allow("s3:*", ["arn:aws:s3:::b", "arn:aws:s3:::b/*"])) == [
+        ("LEAST-003", "low", f"{WHO} use every action of s3, on named resources")
+    ]
+
+
+def test_resources_of_other_services_are_not_reached() -> None:
+    assert found(allow(["s3:*", "sqs:SendMessage"], "arn:aws:sqs:eu-west-1:111122223333:q")) == []
+
+
+def test_a_deny_of_one_action_does_not_make_it_good_and_of_the_sensitive_ones_does() -> None:
+    deny = {"Effect": "Deny", "Resource": "*"}
+    assert found(allow("sqs:*"), {**deny, "Action": "sqs:DeleteQueue"})[0][0] == "LEAST-003"
+    sensitive = ["sqs:*Permission", "sqs:SetQueueAttributes", "sqs:ReceiveMessage"]
+    assert found(allow("sqs:*"), {**deny, "Action": sensitive}) == []
+
+
+def test_a_region_makes_it_milder_and_a_tag_excuses_it() -> None:
+    region = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
+    tag = {"StringEquals": {"aws:ResourceTag/team": "red"}}
+    assert found(allow("secretsmanager:*", Condition=region))[0][:2] == ("LEAST-003", "medium")
+    assert found(allow("secretsmanager:*", Condition=tag)) == []
+
+
+def test_a_graver_finding_stands_beside_a_milder_one_of_the_statement() -> None:
+    rules = [rule for rule, _, _ in found(allow(["sqs:*", "secretsmanager:GetSecretValue"]))]
+    assert rules == ["LEAST-008", "LEAST-003"]
