@@ -64,7 +64,7 @@ class ConditionThatRestrictsNothing(Rule):
     name = "condition-that-restricts-nothing"
     severity = Severity.MEDIUM
     practice = 2
-    yields_to = ("MFA-002", "EXT-007", "SEG-007")
+    yields_to = ("MFA-002", "EXT-007", "SEG-007", "SEG-010")
     compliance = {
         Framework.NIST: ("AC-3", "AC-6"),
         Framework.ISO: ("A.8.3",),

@@ -61,7 +61,7 @@ class UnknownName(Rule):
     name = "unknown-name"
     severity = Severity.LOW
     practice = 2
-    yields_to = ("MFA-002",)
+    yields_to = ("MFA-002", "SEG-010")
     compliance = {
         Framework.NIST: ("CM-6",),
         Framework.ISO: ("A.8.9",),

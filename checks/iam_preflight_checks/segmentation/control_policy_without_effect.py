@@ -24,7 +24,8 @@ class ControlPolicyWithoutEffect(Rule):
 
     And single denials that stop nothing: all their actions are misspelt, their condition asks
     for a key that no such request carries, or they leave out every role
-    (`ArnNotLike aws:PrincipalArn = arn:aws:iam::*:role/*`).
+    (`ArnNotLike aws:PrincipalArn = arn:aws:iam::*:role/*`). Low, and for those who want to see
+    hygiene: a role that is left out by name, and that member accounts may create themselves.
 
     A policy that is attached elsewhere may not be seen here; what is attached to nothing is
     therefore of medium confidence, and of low confidence in a module or beside attachments whose
@@ -77,10 +78,11 @@ class ControlPolicyWithoutEffect(Rule):
                 at=idleness.place,
                 severity=idleness.severity,
                 confidence=idleness.confidence,
+                persona=idleness.persona,
                 related=((policy.resource.header, "the policy"),)
                 if idleness.place is not policy.resource.header
                 else (),
                 hint=idleness.hint,
-                causes=(statement.span,) if statement is not None else (),
+                causes=(statement.span, idleness.place) if statement is not None else (),
                 assumptions=statement.assumptions if statement is not None else (),
             )

@@ -25,7 +25,8 @@ class RoleSharedByWorkloads(Rule):
     may do something sensitive. Medium: different services run them, their tags name different
     owners or applications, or only one of them is public. Low, and only for those who want to
     see hygiene: two functions (or instances, or tasks) of one service, which often are one
-    application.
+    application. Roles that a service takes to do its own work (to start tasks, to run jobs, to
+    copy) are not meant by that.
 
     Copies of one block (`count`, `for_each`, several calls of one module) are one workload, as
     are services that AWS lets share a role (CodePipeline and CodeBuild, API Gateway and Lambda).
@@ -77,15 +78,17 @@ class RoleSharedByWorkloads(Rule):
     def check_graph(self, graph: Graph) -> Iterator[Finding]:
         for sharing in Sharings(graph):
             if not is_exempt(sharing.role, graph.settings):
-                yield self._finding(sharing, graph)
+                yield from self._check(sharing, graph)
 
-    def _finding(self, sharing: Sharing, graph: Graph) -> Finding:
+    def _check(self, sharing: Sharing, graph: Graph) -> Iterator[Finding]:
         role = sharing.role
         severity, why = _judge(sharing, graph.standing(role))
         is_hygiene = severity is Severity.LOW
+        if is_hygiene and not sharing.runs_code:
+            return
         first, *others = sharing.workloads
         is_admin = graph.standing(role) is Standing.ADMIN
-        return self.finding(
+        yield self.finding(
             f"{len(sharing.workloads)} workloads run as {role.label}, {why}",
             on=role,
             at=first.place,

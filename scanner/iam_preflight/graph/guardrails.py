@@ -131,6 +131,11 @@ class Guardrails:
             Effective(evaluator, policies, Caller.root(ACCOUNT)),
         )
 
+    def may_create_role(self, name: str, target: Target) -> bool:
+        """Whether an administrator of an account below a target may make a role of that name."""
+        effective, _ = self._administrators(target)
+        return effective.allows("iam:CreateRole", f"arn:aws:iam::{ACCOUNT}:role/{name}").is_allowed
+
     def _levels(self, target: Target) -> Levels:
         """The policies above a target; those whose target nobody knows may be anywhere."""
         full = managed_policy(FULL_ACCESS) or managed_policy("AdministratorAccess")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Severity
+from iam_preflight.findings import Confidence, Persona, Severity
 from iam_preflight.graph.guardrails import POLICY_TYPES, Guardrails
 from iam_preflight.policy.document import DocumentUse, Resolution
 from iam_preflight.policy.effective import statement_actions
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.knowledge.catalog import Catalog
-    from iam_preflight.policy.document import Condition, Statement
+    from iam_preflight.policy.document import Condition, Pattern, Statement
     from iam_preflight.source import Span
 
 MAX_TRIED = 40
 """So many actions of a denial are put before its conditions."""
+
+_OF_AWS = ("aws-reserved/", "aws-service-role/")
+"""Paths under which only AWS makes roles."""
 
 NAMES = {DocumentUse.SCP: "service control policy", DocumentUse.RCP: "resource control policy"}
 
@@ -40,6 +43,7 @@ class Idleness:
     hint: str
     confidence: Confidence = Confidence.HIGH
     severity: Severity = Severity.HIGH
+    persona: Persona = Persona.REGULAR
     statement: Statement | None = None
 
 
@@ -53,7 +57,8 @@ def idle_controls(graph: Graph) -> Iterator[tuple[Policy, Idleness]]:
             yield policy, whole
             continue
         for statement in policy.document.statements:
-            for idleness in _of_statement(statement, graph):
+            found = list(_of_statement(statement, graph))
+            for idleness in found or _through_new_roles(statement, policy, guardrails):
                 yield policy, idleness
 
 
@@ -210,20 +215,44 @@ def _never(statement: Statement, catalog: Catalog) -> tuple[Condition, str] | No
     return found
 
 
-def _exempts_everybody(condition: Condition) -> str | None:
-    """Whom a condition of a denial leaves out, where that is every role."""
+def _exempted(condition: Condition) -> Iterator[Pattern]:
+    """The ARNs of principals that a condition of a denial leaves out."""
     how = condition.operator
     if condition.key_name != "aws:principalarn" or not how.is_negated:
+        return
+    if how.base in ("arnlike", "arnequals", "stringlike", "stringequals"):
+        yield from (v for v in condition.values if v.is_known and not v.assumptions)
+
+
+def _exempts_everybody(condition: Condition) -> str | None:
+    """Whom a condition of a denial leaves out, where that is every role."""
+    if condition.operator.base == "stringequals":
         return None
-    if how.base not in ("arnlike", "arnequals", "stringlike"):
-        return None
-    for value in condition.values:
-        if not value.is_known or value.assumptions:
-            continue
-        name = value.text.rpartition(":")[2]
-        if is_anything(tokenize((value.text,), Wildcards.TEXT)) or name.rstrip("*") in (
-            "",
-            "role/",
-        ):
+    for value in _exempted(condition):
+        name = value.text.rpartition(":")[2].rstrip("*")
+        if name in ("", "role/") or is_anything(tokenize((value.text,), Wildcards.TEXT)):
             return value.text
     return None
+
+
+def _through_new_roles(
+    statement: Statement, policy: Policy, guardrails: Guardrails
+) -> Iterator[Idleness]:
+    """Names of roles that a denial leaves out, and that a member account may give to a new role."""
+    targets = guardrails.targets_of(policy)
+    if statement.is_allow or policy.use is not DocumentUse.SCP or not targets:
+        return
+    for condition in statement.conditions:
+        for value in _exempted(condition):
+            name = value.text.rpartition(":role/")[2]
+            if not name or name == value.text or name.startswith(_OF_AWS):
+                continue
+            if all(guardrails.may_create_role(name.replace("*", "x"), one) for one in targets):
+                yield Idleness(
+                    f"whoever may create roles gets around this denial, by the name {value.text}",
+                    value.span,
+                    f"deny iam:CreateRole and iam:UpdateAssumeRolePolicy on {value.text} as well",
+                    severity=Severity.LOW,
+                    persona=Persona.PEDANTIC,
+                    statement=statement,
+                )

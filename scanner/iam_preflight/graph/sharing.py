@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.graph.entrypoints import entrypoints
 from iam_preflight.graph.environments import Environments
 from iam_preflight.graph.tags import tags_of
-from iam_preflight.knowledge.services import basic_actions, families, runner_of
+from iam_preflight.knowledge.services import basic_actions, class_of, families, runner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from iam_preflight.resources import Resource
 
 OWNER_TAGS = ("team", "owner", "application", "app", "project", "product", "costcenter")
+
+SERVICE_ATTRIBUTES = ("execution_role_arn", "service_role", "service_role_arn")
+"""Where a service gets the role for its own part of the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,15 @@ class Sharing:
     """Different values of one tag that names an owner or application."""
     public: Workload | None
     """One that anybody on the internet reaches, where another one is not reached."""
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether code of one's own has the role: no service that does its own work with it."""
+        return all(
+            class_of(runner_of(workload.resource.type)) == "compute"
+            and workload.attribute not in SERVICE_ATTRIBUTES
+            for workload in self.workloads
+        )
 
 
 class Sharings:
