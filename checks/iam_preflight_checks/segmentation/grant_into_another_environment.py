@@ -35,8 +35,9 @@ class GrantIntoAnotherEnvironment(Rule):
     ## What it checks
     Identity policies whose holder is in one environment and that let it change, or read the data
     of, a resource of another one. The resource's environment comes from the account in its ARN
-    (`accounts` in the settings), from the tag of the resource it refers to, or from a name that
-    mentions one environment only; names make the confidence medium. Reaching into a more
+    (`accounts` in the settings), from the tag of the resource it refers to, or from a name (of the
+    resource, or of the variable that it is given by) that mentions one environment only; names
+    make the confidence medium. Reaching into a more
     protected environment is high; reaching down is low, and for those who want to see hygiene.
 
     Accounts under `shared_accounts`, statements with the condition

@@ -18,7 +18,7 @@ from iam_preflight.graph.tags import tags_of
 from iam_preflight.graph.trust import is_positive
 from iam_preflight.knowledge.services import is_hosted_by_aws
 from iam_preflight.resources import Resource
-from iam_preflight.values import Unknown, text_of
+from iam_preflight.values import Reason, Unknown, text_of
 
 if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph
@@ -29,6 +29,8 @@ Node = TypeVar("Node")
 
 ENVIRONMENT_TAG = re.compile(r"aws:(principal|resource)tag/(environment|env|stage)")
 _ARN_FIELDS = 5
+_GIVEN = (Reason.VARIABLE, Reason.PARAMETER)
+"""Holes that whoever deploys fills in, under a name that says what for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,12 @@ class Segregation:
             tagged = self.environments.of_tags(tags_of(held))
             return Placement(tagged, Confidence.HIGH) if tagged is not None else None
         fields = pattern.text.split(":", _ARN_FIELDS)
-        if not pattern.is_known or len(fields) <= _ARN_FIELDS or fields[2] == "execute-api":
+        if len(fields) <= _ARN_FIELDS or fields[2] == "execute-api":
             # the stage of an API is no environment: many have only `prod`
             return None
+        said = [hole.label for hole in pattern.holes if hole.reason in _GIVEN]
+        if not pattern.is_known:
+            return self._named(" ".join(said))
         name = fields[_ARN_FIELDS]
         return None if is_hosted_by_aws(name.split("/")[0]) else self._named(name)
 
