@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from iam_preflight.collector import no_collection
 from iam_preflight.decisions import Decided, Grounds, Outcome, decide
@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from iam_preflight.diff import Change
     from iam_preflight.discovery import Inventory, Tree
     from iam_preflight.findings import Finding
-    from iam_preflight.graph.model import Coverage, Graph
+    from iam_preflight.graph.model import Coverage, Graph, Policy, Principal
     from iam_preflight.registry import Registry
     from iam_preflight.resources import Resource
     from iam_preflight.rules import Rule
     from iam_preflight.source import SourceFile
     from iam_preflight.terraform.load import HclReader
+
+Subject: TypeAlias = "Policy | Principal | Resource | None"
+"""What a rule looks at; None is the graph as a whole."""
 
 TEST_FOLDERS = ("**/test", "**/tests", "**/example", "**/examples")
 
@@ -306,30 +309,43 @@ def _with_pipelines(
 
 def run_rules(registry: Registry, graph: Graph, problems: list[Problem]) -> Iterator[Finding]:
     """Every rule on everything it asks for; a rule that crashes is a problem, not the end."""
+    for _, _, found in run_checks(registry, graph, problems):
+        yield from found
+
+
+def run_checks(
+    registry: Registry,
+    graph: Graph,
+    problems: list[Problem],
+    is_asked: Callable[[Subject], bool] = lambda _subject: True,
+) -> Iterator[tuple[Rule, Subject, list[Finding]]]:
+    """What each rule finds at each thing that it looks at, of those that somebody asks about."""
     for rule in registry:
         try:
-            yield from list(_run_rule(rule, graph))
+            for subject, found in _checks_of(rule, graph):
+                if is_asked(subject):
+                    yield rule, subject, list(found)
         except Exception as error:  # noqa: BLE001  the one place that turns a crash into SCAN-902
             message = f"rule {rule.id} failed: {type(error).__name__}: {error}"
             problems.append(Problem(ProblemKind.RULE_CRASH, message, rule.id))
 
 
-def _run_rule(rule: Rule, graph: Graph) -> Iterator[Finding]:
+def _checks_of(rule: Rule, graph: Graph) -> Iterator[tuple[Subject, Iterator[Finding]]]:
     if rule.implements("check_statement"):
         for policy in graph.policies:
             for statement in policy.document.statements:
-                yield from rule.check_statement(statement, policy, graph)
+                yield policy, rule.check_statement(statement, policy, graph)
     if rule.implements("check_policy"):
         for policy in graph.policies:
-            yield from rule.check_policy(policy, graph)
+            yield policy, rule.check_policy(policy, graph)
     if rule.implements("check_principal"):
         for principal in graph.principals:
-            yield from rule.check_principal(principal, graph)
+            yield principal, rule.check_principal(principal, graph)
     if rule.implements("check_resource"):
         for resource in graph.of_type(*rule.reads):
-            yield from rule.check_resource(resource, graph)
+            yield resource, rule.check_resource(resource, graph)
     if rule.implements("check_graph"):
-        yield from rule.check_graph(graph)
+        yield None, rule.check_graph(graph)
 
 
 def distinct(problems: Iterable[Problem]) -> list[Problem]:

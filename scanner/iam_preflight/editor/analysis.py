@@ -1,24 +1,36 @@
-"""A unit, analysed: its graph, what is wrong in it, and the places of both."""
+"""A unit, analysed: its graph, what is wrong in it, and the places of both.
+
+After an edit this happens in two steps. First only what the edit has changed is judged, in the
+graph of the whole unit, and what was found elsewhere is carried over; then everything is. The
+first answers while somebody types, the second when they pause.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from iam_preflight.editor.carrying import Carrier, Names
 from iam_preflight.editor.positions import Ranges
-from iam_preflight.registry import Registry
-from iam_preflight.scan import distinct, is_wanted_by, judge, run_rules
+from iam_preflight.errors import ProblemKind
+from iam_preflight.graph.build import build_graph
+from iam_preflight.scan import distinct, is_wanted_by, judge, run_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from iam_preflight.decisions import Decided
+    from iam_preflight.editor.carrying import Name
     from iam_preflight.editor.units import Unit
     from iam_preflight.errors import Problem
     from iam_preflight.findings import Finding
     from iam_preflight.graph.model import Graph
-    from iam_preflight.scan import ScanOptions
+    from iam_preflight.registry import Registry
+    from iam_preflight.scan import ScanOptions, Subject
     from iam_preflight.source import SourceFile
+
+Found = dict[tuple[str, "Name"], list["Finding"]]
+"""What a rule, by its id, found at something."""
 
 
 class Cancelled(Exception):
@@ -31,10 +43,14 @@ class Analysis:
 
     unit: Unit
     graph: Graph
+    names: Names
+    found: Found
     findings: tuple[Decided, ...]
     problems: tuple[Problem, ...]
     sources: dict[str, SourceFile]
     """Every file that it was made of."""
+    is_complete: bool
+    """Whether every rule has looked at everything since the last edit."""
     ranges: Ranges = field(default_factory=Ranges)
 
     @property
@@ -42,37 +58,86 @@ class Analysis:
         return [decided.finding for decided in self.findings if decided.is_shown]
 
 
-def analyse(
-    unit: Unit,
-    registry: Registry,
-    options: ScanOptions,
-    is_cancelled: Callable[[], bool] = lambda: False,
-) -> Analysis:
-    """Works a unit out. Raises `Cancelled` between two steps; what was evaluated is kept."""
-    from iam_preflight.errors import ProblemKind
-    from iam_preflight.graph.build import build_graph
+@dataclass(frozen=True, slots=True)
+class Analyst:
+    """Analyses units by the same rules. Raises `Cancelled` between two steps."""
 
-    def go_on() -> None:
-        if is_cancelled():
+    registry: Registry
+    options: ScanOptions
+    is_cancelled: Callable[[], bool] = lambda: False
+
+    def _go_on(self) -> None:
+        if self.is_cancelled():
             raise Cancelled
 
-    resources = []
-    for resource in unit.resources(is_wanted_by(registry)):
-        resources.append(resource)
-        go_on()
-    graph = build_graph(resources, options.settings, options.today)
-    go_on()
-    graph.missing_modules = tuple(
-        problem for problem in unit.problems() if problem.kind is ProblemKind.UNRESOLVED_MODULE
-    )
-    crashes: list[Problem] = []
-    findings: list[Finding] = []
-    for rule in registry:
-        findings.extend(run_rules(Registry((rule,), registry.installed), graph, crashes))
-        go_on()
-    sources = list(unit.workspace.sources)
-    decided, faults = judge(findings, sources, graph, registry, options)
-    problems = distinct([*unit.problems(), *crashes, *faults])
-    return Analysis(
-        unit, graph, tuple(decided), tuple(problems), {source.path: source for source in sources}
-    )
+    def analyse(self, unit: Unit) -> Analysis:
+        """Everything, from what the unit's values are now."""
+        return self._judged(unit, self._graph(unit), {}, lambda _subject: True, is_complete=True)
+
+    def glance(self, earlier: Analysis, different: frozenset[str]) -> Analysis:
+        """What an edit changed; the rest is carried over from the analysis before it.
+
+        `different` are the addresses of what may have another value now.
+        """
+        unit = earlier.unit
+        graph = self._graph(unit)
+        names = Names(graph)
+        asked = names.different(earlier.names, different)
+        carrier = Carrier(graph, {source.path: source for source in unit.workspace.sources})
+        carried = {
+            (rule, name): carrier.carried(findings)
+            for (rule, name), findings in earlier.found.items()
+            if name not in asked
+        }
+        return self._judged(
+            unit, graph, carried, lambda subject: names.of(subject) in asked, is_complete=False
+        )
+
+    def complete(self, glanced: Analysis) -> Analysis:
+        """Everything, in the graph of a glance."""
+        return self._judged(
+            glanced.unit, glanced.graph, {}, lambda _subject: True, is_complete=True
+        )
+
+    def _graph(self, unit: Unit) -> Graph:
+        resources = []
+        for resource in unit.resources(is_wanted_by(self.registry)):
+            resources.append(resource)
+            self._go_on()
+        graph = build_graph(resources, self.options.settings, self.options.today)
+        self._go_on()
+        graph.missing_modules = tuple(
+            problem for problem in unit.problems() if problem.kind is ProblemKind.UNRESOLVED_MODULE
+        )
+        return graph
+
+    def _judged(
+        self,
+        unit: Unit,
+        graph: Graph,
+        carried: Mapping[tuple[str, Name], list[Finding]],
+        is_asked: Callable[[Subject], bool],
+        *,
+        is_complete: bool,
+    ) -> Analysis:
+        names = Names(graph)
+        crashes: list[Problem] = []
+        found: Found = {key: list(findings) for key, findings in carried.items() if findings}
+        for rule, subject, findings in run_checks(self.registry, graph, crashes, is_asked):
+            if findings:
+                found.setdefault((rule.id, names.of(subject)), []).extend(findings)
+            self._go_on()
+        sources = list(unit.workspace.sources)
+        every = [finding for findings in found.values() for finding in findings]
+        decided, faults = judge(every, sources, graph, self.registry, self.options)
+        self._go_on()
+        return Analysis(
+            unit,
+            graph,
+            names,
+            found,
+            tuple(decided),
+            tuple(distinct([*unit.problems(), *crashes, *faults])),
+            {source.path: source for source in sources},
+            is_complete,
+        )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import dataclass, field, replace
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from iam_preflight.editor.analysis import Analysis, analyse
+from iam_preflight.editor.analysis import Analysis, Analyst
 from iam_preflight.editor.overlay import LiveWorkspace, Overlay
 from iam_preflight.editor.units import TemplateUnit, TerraformUnit
 from iam_preflight.errors import UsageError
@@ -25,8 +26,14 @@ if TYPE_CHECKING:
     from iam_preflight.registry import Registry
     from iam_preflight.source import SourceFile
 
+WORTH_A_GLANCE = 0.15
+"""Seconds that judging everything may take before only the change is judged first."""
 MAX_ROOTS = 3
 """How many of the roots that call an open module are analysed, beside those with open files."""
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,10 @@ class Project:
         self._files = Files()
         self._units: dict[Key, Unit] = {}
         self.analyses: dict[Key, Analysis] = {}
+        self._different: dict[Key, set[str] | None] = {}
+        """What has changed since the analysis of each unit; None: anything may have."""
+        self._seconds: dict[Key, float] = {}
+        """How long judging a unit as a whole took last."""
         self._configure()
 
     @property
@@ -104,6 +115,7 @@ class Project:
         )
         self._units.clear()
         self.analyses.clear()
+        self._different.clear()
         self.map = Map(self.tree, self.options.leaves_out)
 
     def prefer(self, preferences: Preferences) -> None:
@@ -178,11 +190,41 @@ class Project:
             key, workspace, LiveRoot(workspace, folder, options, self._files, units)
         )
 
-    def analyse(self, key: Key, is_cancelled: Callable[[], bool] = lambda: False) -> Analysis:
-        """The analysis of a unit; raises `Cancelled`."""
+    def glance(self, key: Key, is_cancelled: Callable[[], bool] = _never) -> Analysis:
+        """The analysis of a unit after a change, not complete where that would take long.
+
+        Raises `Cancelled`.
+        """
         unit = self.unit(key)
-        options = replace(self.options)
-        found = analyse(unit, self.registry, options, is_cancelled)
+        earlier = self.analyses.get(key)
+        self._different.setdefault(key, set())
+        different = unit.take_different()
+        held = self._different[key]
+        self._different[key] = None if different is None or held is None else held | different
+        known = self._different[key]
+        analyst = self._analyst(is_cancelled)
+        if earlier is None or known is None or self._seconds.get(key, 0.0) < WORTH_A_GLANCE:
+            return self._timed(key, lambda: analyst.analyse(unit))
+        found = analyst.glance(earlier, frozenset(known))
+        self._different[key] = set()
+        self.analyses[key] = found
+        return found
+
+    def complete(self, key: Key, is_cancelled: Callable[[], bool] = _never) -> Analysis:
+        """The whole analysis of a unit that was glanced at; raises `Cancelled`."""
+        analysis = self.analyses[key]
+        if analysis.is_complete:
+            return analysis
+        return self._timed(key, lambda: self._analyst(is_cancelled).complete(analysis))
+
+    def _analyst(self, is_cancelled: Callable[[], bool]) -> Analyst:
+        return Analyst(self.registry, self.options, is_cancelled)
+
+    def _timed(self, key: Key, analyse: Callable[[], Analysis]) -> Analysis:
+        started = time.perf_counter()
+        found = analyse()
+        self._seconds[key] = time.perf_counter() - started
+        self._different[key] = set()
         self.analyses[key] = found
         return found
 
@@ -193,4 +235,5 @@ class Project:
         for key in gone:
             del self._units[key]
             self.analyses.pop(key, None)
+            self._different.pop(key, None)
         return gone

@@ -379,7 +379,7 @@ def _answer(server: Server) -> None:
         document = server.document(params.text_document.uri)
         if document is None or not server.options.code_lens:
             return []
-        return await document.session.ask(lambda: list(_lenses(document)))
+        return await document.session.ask(lambda: list(_lenses(document)), is_about_all=True)
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_LINK)
     async def links(params: types.DocumentLinkParams) -> list[types.DocumentLink]:

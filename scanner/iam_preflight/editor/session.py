@@ -8,6 +8,7 @@ being worked out stops that between two steps; what was evaluated by then is kep
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -75,7 +76,11 @@ class Session:
         self._batch = _Batch()
         self._generation = 0
         self._wake = asyncio.Event()
+        self._fresh = asyncio.Event()
+        """What was typed so far has been judged, by itself at least."""
         self._idle = asyncio.Event()
+        """And so has what it does to everything else."""
+        self._fresh.set()
         self._idle.set()
         self._by_key: dict[Key, dict[str, list[types.Diagnostic]]] = {}
         self._scanned: dict[str, list[types.Diagnostic]] = {}
@@ -84,6 +89,8 @@ class Session:
         self._versions: dict[str, int] = {}
         self._stale: set[Key] = set()
         self._edits = 0
+        self._waiting = 0
+        """Questions that the worker has not answered yet."""
         self._task = asyncio.create_task(self._work())
 
     # ---- changes, from the loop
@@ -105,6 +112,7 @@ class Session:
     def _note(self, path: str) -> None:
         self._batch.paths.add(path)
         self._generation += 1
+        self._fresh.clear()
         self._idle.clear()
         self._wake.set()
 
@@ -113,17 +121,19 @@ class Session:
         for path in self.project.tree.open:
             self._note(path)
 
-    async def settle(self) -> None:
-        """Waits until what was typed so far has been looked at."""
-        try:
-            await asyncio.wait_for(self._idle.wait(), SETTLE_SECONDS)
-        except asyncio.TimeoutError:
-            return
+    async def ask(self, question: Callable[[], Result], *, is_about_all: bool = False) -> Result:
+        """Runs something that needs a graph, after what was typed before it.
 
-    async def ask(self, question: Callable[[], Result]) -> Result:
-        """Runs something that needs a graph, after what was typed before it."""
-        await self.settle()
-        return await asyncio.get_running_loop().run_in_executor(self._executor, question)
+        Most questions are about what is written; some are about what that does to others.
+        """
+        with contextlib.suppress(asyncio.TimeoutError):
+            waiting = self._idle if is_about_all else self._fresh
+            await asyncio.wait_for(waiting.wait(), SETTLE_SECONDS)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, question)
+        finally:
+            self._waiting -= 1
 
     def stop(self) -> None:
         self._generation += 1
@@ -141,9 +151,16 @@ class Session:
             left.take_in(batch)
             generation = self._generation
             done = await loop.run_in_executor(self._executor, self._update, left, generation)
+            if not done or generation != self._generation:
+                continue
+            self._show(left)
+            left = _Batch()
+            self._fresh.set()
+            done = False
+            while not done and generation == self._generation:
+                done = await loop.run_in_executor(self._executor, self._complete, generation)
             if done and generation == self._generation:
                 self._show(left)
-                left = _Batch()
                 self._idle.set()
                 self._edits += 1
                 if self._edits % EDITS_BETWEEN_COLLECTIONS == 0:
@@ -176,8 +193,23 @@ class Session:
         self._stale &= live
         try:
             for key in sorted(self._stale, key=lambda key: (key.kind, key.path)):
-                self._by_key[key] = self._diagnostics(project.analyse(key, is_cancelled))
+                self._by_key[key] = self._diagnostics(project.glance(key, is_cancelled))
                 self._stale.discard(key)
+        except Cancelled:
+            return False
+        return True
+
+    def _complete(self, generation: int) -> bool:
+        """Judges as a whole what was only glanced at; a question comes first. In the worker."""
+
+        def is_cancelled() -> bool:
+            return generation != self._generation or self._waiting > 0
+
+        try:
+            for key, analysis in list(self.project.analyses.items()):
+                if not analysis.is_complete:
+                    whole = self.project.complete(key, is_cancelled)
+                    self._by_key[key] = self._diagnostics(whole)
         except Cancelled:
             return False
         return True
@@ -209,7 +241,7 @@ class Session:
 
     async def scan_workspace(self) -> dict[str, int]:
         """Judges everything together, as the command line does; counts by severity."""
-        counts, diagnostics = await self.ask(self._scan)
+        counts, diagnostics = await self.ask(self._scan, is_about_all=True)
         live = {path for analysis in self.project.analyses.values() for path in analysis.sources}
         self._scanned = {path: found for path, found in diagnostics.items() if path not in live}
         self._show(_Batch())

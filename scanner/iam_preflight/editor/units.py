@@ -37,6 +37,9 @@ class Unit(Protocol):
     def change(self, paths: set[str]) -> bool:
         """Told of files that may have changed, appeared or gone; whether that matters to it."""
 
+    def take_different(self) -> frozenset[str] | None:
+        """Addresses of what may have another value than when this was last asked; None: all."""
+
     def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]: ...
 
     def problems(self) -> Iterator[Problem]: ...
@@ -63,6 +66,9 @@ class TerraformUnit:
         folder = posixpath.dirname(path) or "."
         return folder in self.root.directories or not path.endswith(TERRAFORM_FILES)
 
+    def take_different(self) -> frozenset[str] | None:
+        return self.root.take_different()
+
     def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
         return self.root.resources(is_wanted)
 
@@ -88,6 +94,9 @@ class TemplateUnit:
 
     def change(self, paths: set[str]) -> bool:
         return bool(self.workspace.refresh(paths))
+
+    def take_different(self) -> None:
+        return None
 
     def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
         from iam_preflight.cloudformation.load import TemplateOptions, load_templates

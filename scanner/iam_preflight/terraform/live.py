@@ -46,6 +46,8 @@ _UNUSUAL = re.compile(r"\b(?:var|local|module|data)\s*(?:\[|\s\.|\.\s)|\w\s+\.\s
 """References that are written so that `_REFERENCE` misses them."""
 _READS_FILES = re.compile(rf"\b(?:{'|'.join(sorted(READS_FILES))})\s*\(")
 
+_INDEX = re.compile(r'\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\]')
+
 ANYTHING = "*"
 """Stands among references for everything; among names, for files that are no Terraform."""
 FILES = "file()"
@@ -74,6 +76,19 @@ class Files:
                 yield from self._held[path][2]
 
 
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a folder declares otherwise than before, by name."""
+
+    changed: frozenset[str]
+    """What is another object now: everything in a file that was edited."""
+    different: frozenset[str]
+    """What says something else; the rest of it has only moved."""
+
+
+NO_CHANGE = Delta(frozenset(), frozenset())
+
+
 class LiveConfiguration(Configuration):
     """Module folders that can be read again."""
 
@@ -93,7 +108,7 @@ class LiveConfiguration(Configuration):
         """Every folder that was asked about."""
         return tuple(self._modules)
 
-    def reload(self, directory: str) -> frozenset[str] | None:
+    def reload(self, directory: str) -> Delta | None:
         """Reads a folder again, into the same module; the names of what is not what it was.
 
         None where everything may be different: there was no module, or there is none now.
@@ -113,6 +128,11 @@ class LiveConfiguration(Configuration):
         before, after = dict(_things(module)), dict(_things(fresh))
         changed = {name for name, thing in before.items() if after.get(name) is not thing}
         changed |= after.keys() - before.keys()
+        moved = {
+            name
+            for name in changed & before.keys() & after.keys()
+            if before[name].span.text == after[name].span.text
+        }
         if any(name.startswith(PROVIDER) for name in changed):
             return None
         for field in fields(module):
@@ -120,7 +140,7 @@ class LiveConfiguration(Configuration):
                 setattr(module, field.name, getattr(fresh, field.name))
         module.closed.clear()
         module.types.clear()
-        return frozenset(changed)
+        return Delta(frozenset(changed), frozenset(changed - moved))
 
     def forget_file(self, path: str) -> None:
         self.templates.pop(path, None)
@@ -146,6 +166,10 @@ def _things(module: Module) -> Iterator[tuple[str, Thing]]:
         yield f"{PROVIDER}{name}.{place}", block
     for place, block in module.settings.items():
         yield f"{PROVIDER}settings.{place}", block
+
+
+def without_indexes(address: str) -> str:
+    return _INDEX.sub("", address)
 
 
 class References:
@@ -225,6 +249,7 @@ class LiveRoot:
         """The `terragrunt.hcl` files that run the module; none: it is a root by itself."""
         self.references = References()
         self._loaded: _Loaded | None = None
+        self._different: set[str] | None = None
 
     @property
     def directories(self) -> tuple[str, ...]:
@@ -244,7 +269,7 @@ class LiveRoot:
             self._reset()
             return
         configuration = self._loaded.configuration
-        changed: dict[str, frozenset[str]] = {}
+        changed: dict[str, Delta] = {}
         has_other_files = False
         for path in sorted(paths):
             configuration.forget_file(path)
@@ -253,11 +278,11 @@ class LiveRoot:
                 continue
             directory = posixpath.dirname(path) or "."
             if directory in configuration.directories and directory not in changed:
-                names = configuration.reload(directory)
-                if names is None:
+                delta = configuration.reload(directory)
+                if delta is None:
                     self._reset()
                     return
-                changed[directory] = names
+                changed[directory] = delta
         self._drop_problems(lambda place: place.path in paths)
         extra = (FILES,) if has_other_files else ()
         for top in self._loaded.tops:
@@ -273,6 +298,7 @@ class LiveRoot:
 
     def _reset(self) -> None:
         self._loaded = None
+        self._different = None
         self.workspace.problems.clear()
 
     def _drop_problems(self, is_gone: Callable[[Span], bool]) -> None:
@@ -282,35 +308,57 @@ class LiveRoot:
     def _forget(
         self,
         instance: ModuleInstance,
-        changed: Mapping[str, frozenset[str]],
+        changed: Mapping[str, Delta],
         extra: tuple[str, ...],
-    ) -> bool:
-        """Forgets in a module instance and those below it; whether there was anything."""
+    ) -> tuple[bool, bool]:
+        """Forgets in a module instance and those below it.
+
+        Gives whether there was anything, and whether any of it may have another value now.
+        """
         module = instance.module
-        below = {
-            f"module.{name}"
-            for name, child in instance.made_calls()
-            if self._forget(child, changed, extra)
-        }
-        own = changed.get(module.directory, frozenset())
-        names = self.references.closure(module, {*own, *below, *extra}) - {FILES}
+        below: set[str] = set()
+        below_different: set[str] = set()
+        for name, child in instance.made_calls():
+            is_changed, is_different = self._forget(child, changed, extra)
+            below.update([f"module.{name}"] if is_changed else ())
+            below_different.update([f"module.{name}"] if is_different else ())
+        own = changed.get(module.directory, NO_CHANGE)
+        names = self.references.closure(module, {*own.changed, *below, *extra}) - {FILES}
         if not names:
-            return False
+            return False, False
+        different = self.references.closure(module, {*own.different, *below_different, *extra})
         things = dict(_things(module))
         calls = {
             name
             for name, block in module.calls.items()
-            if f"module.{name}" in own or self.references.of(block) & {*names, ANYTHING}
+            if f"module.{name}" in own.changed or self.references.of(block) & {*names, ANYTHING}
         }
         if any(name.startswith(PROVIDER) for name in names):
             # everything carries the provider that it is deployed with
             names |= {name for name in things if not name.startswith(("var.", "local."))}
             calls = set(module.calls)
+            different |= names
             instance.renew_providers()
         gone = [things[name].span for name in names if name in things]
         self._drop_problems(lambda place: any(span.contains(place) for span in gone))
         instance.forget(names, calls)
-        return True
+        kept = below_different - {f"module.{name}" for name in calls}
+        self._note_different(instance, different - kept)
+        return True, bool(different - {FILES})
+
+    def _note_different(self, instance: ModuleInstance, names: set[str]) -> None:
+        if self._different is not None:
+            prefix = f"{without_indexes(instance.address)}." if instance.address else ""
+            self._different.update(f"{prefix}{name}" for name in names)
+
+    def take_different(self) -> frozenset[str] | None:
+        """What may have another value than when this was last asked: addresses without indexes.
+
+        A module call stands for everything in it. None: anything may.
+        """
+        found = self._different
+        self._different = set() if self._loaded is not None else None
+        return frozenset(found) if found is not None else None
 
     def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
         """Every resource of the wanted types, evaluated as far as it was not before."""
