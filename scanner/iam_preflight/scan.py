@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iam_preflight.baseline import Entry
+    from iam_preflight.comments import Ignore
     from iam_preflight.diff import Change
     from iam_preflight.discovery import Inventory, Tree
     from iam_preflight.findings import Finding
@@ -178,9 +179,11 @@ def judge(
     registry: Registry,
     options: ScanOptions,
     base: Sequence[Entry] | None = None,
+    read_ignores: Callable[[SourceFile], list[Ignore]] | None = None,
 ) -> tuple[list[Decided], list[Problem]]:
     """The decisions about findings, and what is wrong with the ignores in the files."""
     from iam_preflight.baseline import Known
+    from iam_preflight.comments import ignores_in
     from iam_preflight.locate import Locator
     from iam_preflight.suppressions import Suppressions, approved_in
 
@@ -188,7 +191,9 @@ def judge(
     approved = None
     if options.base is not None:
         approved = approved_in(options.base, sources, options.base_name)
-    ignores = Suppressions(sources, registry, options.settings, options.today, approved)
+    ignores = Suppressions(
+        sources, registry, options.settings, options.today, approved, read_ignores or ignores_in
+    )
     roots = {resource.deployment.path for resource in graph.resources}
     grounds = Grounds(
         settings=options.settings,

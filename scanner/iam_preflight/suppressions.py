@@ -18,7 +18,7 @@ from iam_preflight.source import SourceFile
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from iam_preflight.comments import Ignore
     from iam_preflight.discovery import Tree
@@ -81,6 +81,7 @@ class Suppressions:
         settings: Settings,
         today: dt.date,
         approved: Approved | None = None,
+        read: Callable[[SourceFile], list[Ignore]] = ignores_in,
     ) -> None:
         self._registry = registry
         self._locked = registry.ids_named(settings.locked)
@@ -90,7 +91,7 @@ class Suppressions:
         self._used: set[tuple[int, str]] = set()
         self._refused: list[tuple[Ignore, str]] = []
         for source in sources:
-            for ignore in ignores_in(source):
+            for ignore in read(source):
                 self._add(ignore)
 
     def _add(self, ignore: Ignore) -> None:

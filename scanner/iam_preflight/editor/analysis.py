@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from iam_preflight.comments import ignores_in
 from iam_preflight.editor.carrying import Carrier, Names
 from iam_preflight.editor.positions import Ranges
 from iam_preflight.errors import ProblemKind
@@ -17,13 +18,15 @@ from iam_preflight.graph.build import build_graph
 from iam_preflight.scan import distinct, is_wanted_by, judge, run_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from iam_preflight.comments import Ignore
     from iam_preflight.decisions import Decided
     from iam_preflight.editor.carrying import Name
     from iam_preflight.editor.units import Unit
     from iam_preflight.errors import Problem
     from iam_preflight.findings import Finding
+    from iam_preflight.graph.build import Documents
     from iam_preflight.graph.model import Graph
     from iam_preflight.registry import Registry
     from iam_preflight.scan import ScanOptions, Subject
@@ -37,12 +40,32 @@ class Cancelled(Exception):
     """Somebody typed on: what is being worked out is of no use any more."""
 
 
+class Memory:
+    """What was read for one analysis of a unit, and need not be read again for the next."""
+
+    def __init__(self) -> None:
+        self.documents: Documents = {}
+        self._ignores: dict[int, tuple[SourceFile, list[Ignore]]] = {}
+
+    def ignores_in(self, source: SourceFile) -> list[Ignore]:
+        held = self._ignores.get(id(source))
+        if held is None:
+            held = self._ignores[id(source)] = (source, ignores_in(source))
+        return held[1]
+
+    def keep(self, sources: Iterable[SourceFile]) -> None:
+        """Forgets the ignores of what is not among the files any more."""
+        for key in self._ignores.keys() - {id(source) for source in sources}:
+            del self._ignores[key]
+
+
 @dataclass(slots=True, eq=False)
 class Analysis:
     """What is known about a unit at one moment."""
 
     unit: Unit
     graph: Graph
+    memory: Memory
     names: Names
     found: Found
     findings: tuple[Decided, ...]
@@ -72,7 +95,9 @@ class Analyst:
 
     def analyse(self, unit: Unit) -> Analysis:
         """Everything, from what the unit's values are now."""
-        return self._judged(unit, self._graph(unit), {}, lambda _subject: True, is_complete=True)
+        memory = Memory()
+        graph = self._graph(unit, memory)
+        return self._judged(unit, graph, memory, {}, lambda _subject: True, is_complete=True)
 
     def glance(self, earlier: Analysis, different: frozenset[str]) -> Analysis:
         """What an edit changed; the rest is carried over from the analysis before it.
@@ -80,7 +105,7 @@ class Analyst:
         `different` are the addresses of what may have another value now.
         """
         unit = earlier.unit
-        graph = self._graph(unit)
+        graph = self._graph(unit, earlier.memory)
         names = Names(graph)
         asked = names.different(earlier.names, different)
         carrier = Carrier(graph, {source.path: source for source in unit.workspace.sources})
@@ -90,21 +115,31 @@ class Analyst:
             if name not in asked
         }
         return self._judged(
-            unit, graph, carried, lambda subject: names.of(subject) in asked, is_complete=False
+            unit,
+            graph,
+            earlier.memory,
+            carried,
+            lambda subject: names.of(subject) in asked,
+            is_complete=False,
         )
 
     def complete(self, glanced: Analysis) -> Analysis:
         """Everything, in the graph of a glance."""
         return self._judged(
-            glanced.unit, glanced.graph, {}, lambda _subject: True, is_complete=True
+            glanced.unit,
+            glanced.graph,
+            glanced.memory,
+            {},
+            lambda _subject: True,
+            is_complete=True,
         )
 
-    def _graph(self, unit: Unit) -> Graph:
+    def _graph(self, unit: Unit, memory: Memory) -> Graph:
         resources = []
         for resource in unit.resources(is_wanted_by(self.registry)):
             resources.append(resource)
             self._go_on()
-        graph = build_graph(resources, self.options.settings, self.options.today)
+        graph = build_graph(resources, self.options.settings, self.options.today, memory.documents)
         self._go_on()
         graph.missing_modules = tuple(
             problem for problem in unit.problems() if problem.kind is ProblemKind.UNRESOLVED_MODULE
@@ -115,6 +150,7 @@ class Analyst:
         self,
         unit: Unit,
         graph: Graph,
+        memory: Memory,
         carried: Mapping[tuple[str, Name], list[Finding]],
         is_asked: Callable[[Subject], bool],
         *,
@@ -129,11 +165,15 @@ class Analyst:
             self._go_on()
         sources = list(unit.workspace.sources)
         every = [finding for findings in found.values() for finding in findings]
-        decided, faults = judge(every, sources, graph, self.registry, self.options)
+        memory.keep(sources)
+        decided, faults = judge(
+            every, sources, graph, self.registry, self.options, read_ignores=memory.ignores_in
+        )
         self._go_on()
         return Analysis(
             unit,
             graph,
+            memory,
             names,
             found,
             tuple(decided),

@@ -73,7 +73,6 @@ class TerraformUnit:
         return self.root.resources(is_wanted)
 
     def problems(self) -> Iterator[Problem]:
-        yield from self.workspace.problems
         yield from self.root.problems
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from iam_preflight.graph.accounts import account_book
 from iam_preflight.graph.arns import join_texts, partition_of
@@ -70,15 +70,25 @@ _ARN_KIND = {
     PrincipalKind.GROUP: "group",
     PrincipalKind.PERMISSION_SET: "permissionSet",
 }
+Documents: TypeAlias = "dict[int, tuple[Value, Document]]"
+"""Documents by the identity of the value that they were read from, with the value."""
+
 _AWS_MANAGED = re.compile(r"arn:[^:]*:iam::aws:policy/(.+)")
 
 
 def build_graph(
-    resources: Iterable[Resource], settings: Settings, today: dt.date | None = None
+    resources: Iterable[Resource],
+    settings: Settings,
+    today: dt.date | None = None,
+    documents: Documents | None = None,
 ) -> Graph:
-    """The graph of a scan. Resources keep the order of the scan; `today` dates conditions."""
+    """The graph of a scan. Resources keep the order of the scan; `today` dates conditions.
+
+    Who builds graphs again and again of much the same values gives the `documents` that were
+    read before; afterwards they are those of this graph.
+    """
     listed = tuple(resources)
-    builder = _Builder(listed, settings)
+    builder = _Builder(listed, settings, documents or {})
     builder.add_principals()
     builder.add_policies()
     builder.add_resources()
@@ -87,6 +97,9 @@ def build_graph(
     builder.add_boundaries()
     builder.add_workloads()
     builder.judge_uses()
+    if documents is not None:
+        documents.clear()
+        documents.update(builder.documents)
     return Graph(
         settings=settings,
         resources=listed,
@@ -102,7 +115,9 @@ def build_graph(
 
 
 class _Builder:
-    def __init__(self, resources: tuple[Resource, ...], settings: Settings) -> None:
+    def __init__(
+        self, resources: tuple[Resource, ...], settings: Settings, earlier: Documents
+    ) -> None:
         self.resources = resources
         self.settings = settings
         self.accounts = account_book(resources, settings)
@@ -114,7 +129,8 @@ class _Builder:
         self.workloads: list[Workload] = []
         self.outside: list[OutsideAttachment] = []
         self.lookup = Lookup()
-        self._documents: dict[int, tuple[Value, Document]] = {}
+        self.documents: Documents = {}
+        self._earlier = dict(earlier)
         self._texts: dict[int, list[Policy]] = {}
 
     # ---- nodes
@@ -221,10 +237,11 @@ class _Builder:
 
     def _document(self, value: Value) -> Document:
         """The parsed document of a value; the same value is parsed once."""
-        held = self._documents.get(id(value))
+        held = self.documents.get(id(value))
         if held is None:
             # the value is kept, so that its id stays its own
-            held = self._documents[id(value)] = (value, read_policy(value))
+            held = self._earlier.get(id(value)) or (value, read_policy(value))
+            self.documents[id(value)] = held
         return held[1]
 
     def _inline_blocks(self, resource: Resource) -> None:

@@ -52,6 +52,7 @@ ANYTHING = "*"
 """Stands among references for everything; among names, for files that are no Terraform."""
 FILES = "file()"
 PROVIDER = "provider."
+SETTINGS = "terraform."
 
 
 class Files:
@@ -133,7 +134,7 @@ class LiveConfiguration(Configuration):
             for name in changed & before.keys() & after.keys()
             if before[name].span.text == after[name].span.text
         }
-        if any(name.startswith(PROVIDER) for name in changed):
+        if any(name.startswith((PROVIDER, SETTINGS)) for name in changed - moved):
             return None
         for field in fields(module):
             if field.name not in ("directory", "constants", "closed", "types"):
@@ -165,7 +166,7 @@ def _things(module: Module) -> Iterator[tuple[str, Thing]]:
     for (name, place), block in module.providers.items():
         yield f"{PROVIDER}{name}.{place}", block
     for place, block in module.settings.items():
-        yield f"{PROVIDER}settings.{place}", block
+        yield f"{SETTINGS}{place}", block
 
 
 def without_indexes(address: str) -> str:
@@ -257,9 +258,22 @@ class LiveRoot:
         return self._loaded.configuration.directories if self._loaded is not None else ()
 
     @property
-    def problems(self) -> Iterator[Problem]:
-        """What is wrong with it, beside what the workspace knows."""
-        yield from self.files.problems(source.path for source in self.workspace.sources)
+    def problems(self) -> list[Problem]:
+        """What is wrong with it; not with modules that it used to call."""
+        workspace = self.workspace
+        texts = self.files.problems(source.path for source in workspace.sources)
+        used = self._used()
+        return [
+            problem
+            for problem in (*workspace.problems, *texts)
+            if not problem.path.endswith((*NATIVE_SUFFIXES, *JSON_SUFFIXES))
+            or (posixpath.dirname(problem.path) or ".") in used
+        ]
+
+    def _used(self) -> set[str]:
+        """The module folders that are called now."""
+        tops = self._loaded.tops if self._loaded is not None else []
+        return {self.directory, *(each.module.directory for top in tops for each in top.walk())}
 
     def change(self, paths: set[str]) -> None:
         """Forgets what depends on files that have changed, appeared or gone."""
@@ -337,7 +351,8 @@ class LiveRoot:
             # everything carries the provider that it is deployed with
             names |= {name for name in things if not name.startswith(("var.", "local."))}
             calls = set(module.calls)
-            different |= names
+            if any(name.startswith(PROVIDER) for name in different):
+                different |= names
             instance.renew_providers()
         gone = [things[name].span for name in names if name in things]
         self._drop_problems(lambda place: any(span.contains(place) for span in gone))
@@ -357,7 +372,7 @@ class LiveRoot:
         A module call stands for everything in it. None: anything may.
         """
         found = self._different
-        self._different = set() if self._loaded is not None else None
+        self._different = set()
         return frozenset(found) if found is not None else None
 
     def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
