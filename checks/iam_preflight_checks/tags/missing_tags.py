@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
+from iam_preflight.findings import Confidence, Edit, Finding, Fix, Framework, Persona, Severity
 from iam_preflight.graph.tagging import missing_keys, taggable
 from iam_preflight.graph.tags import Tags, tags_of
 from iam_preflight.rules import Rule
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph
     from iam_preflight.resources import Resource
 
+_PLAIN = re.compile(r"[\w@.:/ -]+")
+_ENTRY = re.compile(r"\s*[\w\"-]+\s*=[^=]")
+"""A line of HCL with one tag on it."""
 FEW = 2
 """So many resources without a tag are named one by one."""
 
@@ -96,15 +100,20 @@ class MissingTags(Rule):
         for_all = [one for one in members if one.is_sure and unused.intersection(one.missing)]
         if for_all:
             yield self._for_all(for_all, [key for key in graph.settings.tags if key in unused])
+        dates = {key for key, wanted in graph.settings.tags.items() if wanted.is_date}
+        agreed = {key: text for key, text in _agreed(members).items() if key not in dates}
         for one in members:
             by_itself = [key for key in one.missing if key not in unused]
             if by_itself:
-                yield self._for_one(one, by_itself, Persona.REGULAR)
+                fix = _fix(one, by_itself, agreed)
+                yield self._for_one(one, by_itself, Persona.REGULAR, fix)
             like_all = [key for key in one.missing if key in unused]
             if like_all:
                 yield self._for_one(one, like_all, Persona.PEDANTIC)
 
-    def _for_one(self, one: _Lack, missing: list[str], persona: Persona) -> Finding:
+    def _for_one(
+        self, one: _Lack, missing: list[str], persona: Persona, fix: Fix | None = None
+    ) -> Finding:
         listed, resource = ", ".join(missing), one.resource
         written = one.tags.span
         is_here = written is not None and resource.span.contains(written)
@@ -116,6 +125,7 @@ class MissingTags(Rule):
             persona=persona,
             hint=f"add {listed}, best as default tags for everything",
             evidence=listed,
+            fix=fix,
         )
 
     def _for_all(self, lacking: list[_Lack], missing: list[str]) -> Finding:
@@ -142,3 +152,33 @@ class _Lack:
     @property
     def is_sure(self) -> bool:
         return self.tags.is_complete and not self.resource.deployment.is_library
+
+
+def _agreed(members: list[_Lack]) -> dict[str, str]:
+    """The tags that have one known value wherever they are, with that value."""
+    found: defaultdict[str, set[str | None]] = defaultdict(set)
+    for one in members:
+        for key in one.tags.values:
+            found[key].add(one.tags.text(key))
+    return {
+        key: text for key, texts in found.items() if len(texts) == 1 and (text := next(iter(texts)))
+    }
+
+
+def _fix(one: _Lack, missing: list[str], agreed: dict[str, str]) -> Fix | None:
+    """Adds tags that say the same wherever they are, above the first that is written here.
+
+    A value with anything to escape in it is for its author.
+    """
+    own = [place for place in one.tags.key_spans.values() if one.resource.span.contains(place)]
+    values = {key: agreed[key] for key in missing if _PLAIN.fullmatch(agreed.get(key, ""))}
+    if not own or len(values) != len(missing):
+        return None
+    first = min(own, key=lambda place: place.start)
+    line = first.source.line_text(first.line)
+    indent = line[: len(line) - len(line.lstrip())]
+    if not _ENTRY.match(line):
+        return None
+    text = "".join(f'{key} = "{value}"\n{indent}' for key, value in values.items())
+    edit = Edit(replace(first, end=first.start), text)
+    return Fix(f"add {', '.join(values)}", (edit,))
