@@ -34,4 +34,4 @@ def is_deployer(principal: Principal, graph: Graph) -> bool:
     trusted = list(grants(principal.trust, graph.accounts))
     if any(grant.is_service and grant.principal.pattern.text in _services() for grant in trusted):
         return True
-    return any(one.issuer.kind is IssuerKind.CI for one in web_identities(principal, graph))
+    return any(one.issuer.kind is IssuerKind.CI for one in web_identities(principal.trust, graph))
