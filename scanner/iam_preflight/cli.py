@@ -52,7 +52,9 @@ class Commands(click.Group):
 def _print_version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
-    click.echo(f"iam-preflight {__version__}")
+    from iam_preflight.knowledge.age import data_date
+
+    click.echo(f"iam-preflight {__version__} (AWS service reference of {data_date()})")
     ctx.exit()
 
 

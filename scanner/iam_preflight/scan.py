@@ -20,6 +20,7 @@ from iam_preflight.discovery import (
     take_inventory,
 )
 from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.knowledge.age import age_problem
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.settings import Settings
 
@@ -156,6 +157,9 @@ def scan_inventory(
         findings = list(run_rules(registry, graph, workspace.problems))
         decided, faults = judge(findings, workspace.sources, graph, registry, options, base)
     workspace.problems.extend(faults)
+    stale = age_problem(options.today)
+    if stale is not None:
+        workspace.problems.append(stale)
     return Report(
         findings=tuple(decided),
         problems=tuple(sorted(distinct(workspace.problems), key=Problem.sort_key)),

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iam_preflight.errors import ProblemKind
+from iam_preflight.knowledge.age import MAX_AGE_DAYS, age_problem, data_date
 from iam_preflight.knowledge.catalog import (
-    MAX_AGE_DAYS,
     AccessLevel,
     ActionClass,
     Presence,
@@ -194,11 +194,11 @@ def test_a_wrong_key_gets_a_suggestion():
 
 
 def test_old_data_is_worth_a_warning():
-    assert facts.age_problem(facts.date + dt.timedelta(days=MAX_AGE_DAYS)) is None
-    problem = facts.age_problem(facts.date + dt.timedelta(days=MAX_AGE_DAYS + 1))
+    assert age_problem(data_date() + dt.timedelta(days=MAX_AGE_DAYS)) is None
+    problem = age_problem(data_date() + dt.timedelta(days=MAX_AGE_DAYS + 1))
     assert problem is not None
     assert problem.kind is ProblemKind.STALE_DATA
-    assert str(facts.date) in problem.message
+    assert str(data_date()) in problem.message
 
 
 def test_every_override_and_class_still_names_an_action():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.exposure import listed
 from iam_preflight.graph.wildcards import has_wildcard
+from iam_preflight.knowledge.age import age_problem
 from iam_preflight.knowledge.legacy import legacy_names
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.grammar import grammar_problems
@@ -79,7 +80,7 @@ class UnknownName(Rule):
 
     def check_graph(self, graph: Graph) -> Iterator[Finding]:
         catalog = graph.permissions.evaluator.catalog
-        is_old = catalog.age_problem(graph.today) is not None
+        is_old = age_problem(graph.today) is not None
         seen: set[tuple[tuple[str, int, int], str]] = set()
         for policy in graph.policies:
             if policy.is_composed or policy.use is DocumentUse.UNATTACHED:

