@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from iam_preflight.policy.evaluate import Decision, Evaluator
     from iam_preflight.values import Assumptions
 
-_Keys = dict[str, "str | None"]
+_Keys = dict[str, str | None]
 
 WIDE_NETWORK = {4: 8, 6: 32}
 """Shorter prefixes are as good as every address; AWS draws the line there as well."""
