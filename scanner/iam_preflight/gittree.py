@@ -10,6 +10,7 @@ import os
 import posixpath
 import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from iam_preflight.discovery import MAX_FILE_BYTES, SKIPPED_DIRECTORIES, FolderTree
@@ -17,7 +18,6 @@ from iam_preflight.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 MAX_LINKS = 16
 _SAFE = (
@@ -39,7 +39,8 @@ class Repository:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         top = self._ask("rev-parse", "--show-toplevel").rstrip("\n")
-        self.prefix = posixpath.relpath(folder.resolve().as_posix(), os.path.realpath(top))
+        self.top = Path(os.path.realpath(top))
+        self.prefix = posixpath.relpath(folder.resolve().as_posix(), self.top.as_posix())
         """The folder, from the top of the repository."""
 
     def commit(self, revision: str) -> str:

@@ -186,39 +186,88 @@ def test_comparison_can_be_off(sample: Sample) -> None:
     event = sample.open_pull_request({"infra/admin.tf": ADMIN}, {})
     done = step(sample, "pull_request", event, compare="off")
     assert done.found() == {"LEAST-001", "SEG-007"}
-    assert "base" not in done.outputs
+    assert "new" not in done.outputs
 
 
-def test_change_cannot_soften_its_own_judgement(sample: Sample) -> None:
-    ignored = ADMIN.replace(
-        "    Statement = [", "    # iam-preflight: ignore[LEAST-001] trust me\n    Statement = ["
-    )
-    settings = "fail_on: critical\nignore: [LEAST-001]\nseverities: {LEAST-001: low}\n"
-    files = {"infra/admin.tf": ignored, ".iam-preflight.yaml": settings}
+IGNORED = ADMIN.replace(
+    "    Statement = [", "    # iam-preflight: ignore[LEAST-001] trust me\n    Statement = ["
+)
+SOFT = "fail_on: critical\nignore: [LEAST-001]\nseverities: {LEAST-001: low}\n"
+
+
+@pytest.mark.parametrize("compare", ["auto", "off"])
+def test_change_cannot_soften_its_own_judgement(sample: Sample, compare: str) -> None:
+    files = {"infra/admin.tf": IGNORED, ".iam-preflight.yaml": SOFT}
     event = sample.open_pull_request(files, {})
-    done = step(sample, "pull_request", event)
+    done = step(sample, "pull_request", event, compare=compare)
     assert done.outputs["verdict"] == "findings"
     assert "LEAST-001" in done.found()
+
+
+def test_change_cannot_move_the_root(sample: Sample) -> None:
+    """Marks of other version controls are files like any others."""
+    files = {f"infra/{name}/x": "" for name in (".hg", ".svn", ".jj")}
+    event = sample.open_pull_request({"infra/admin.tf": ADMIN, **files}, {})
+    done = step(sample, "pull_request", event, paths="infra")
+    (new,) = [one for one in done.report["findings"] if one["outcome"] == "shown"]
+    assert new["place"]["file"] == "infra/admin.tf"
+
+
+def test_change_cannot_add_to_the_baseline(sample: Sample) -> None:
+    baseline = [sys.executable, "-I", "-m", "iam_preflight", "baseline"]
+    write = ["-o", "known.json", "--select", "LEAST-001", "--select", "SEG-007"]
+    subprocess.run([*baseline, "write", *write], check=True, cwd=sample.path, capture_output=True)
+    sample.commit({})
+    assert step(sample, baseline="known.json").outputs["verdict"] == "clean"
+    event = sample.open_pull_request({"infra/admin.tf": ADMIN}, {})
+    subprocess.run(
+        [*baseline, "update", *write, "--accept-new"],
+        check=True,
+        cwd=sample.path,
+        capture_output=True,
+    )
+    inputs = {"compare": "off", "baseline": "known.json"}
+    done = step(sample, "pull_request", event, **inputs)
+    assert done.found() == {"LEAST-001"}
+    assert done.found("baseline") == {"SEG-007"}
+    missing = step(sample, "pull_request", event, compare="off", baseline="none.json")
+    assert "the base has no none.json" in missing.commands[0]
+    assert missing.found() == {"LEAST-001", "SEG-007"}
 
 
 # ---------------------------------------------------------------- getting the base
 
 
-def test_base_that_is_not_here_makes_it_stricter(sample: Sample) -> None:
-    event = pull_request_event("a" * 40, "b" * 40)
-    done = step(sample, "pull_request", event)
-    assert done.found() == {"SEG-007"}
-    (notice,) = done.commands
-    assert notice.startswith("::notice title=IAM Preflight::nothing to compare with")
-    assert "fetch-depth: 2" in notice
+def test_base_that_cannot_be_had_is_no_verdict(sample: Sample) -> None:
+    """A change would be judged by its own settings and ignores."""
+    done = step(sample, "pull_request", pull_request_event("a" * 40, "b" * 40))
+    assert (done.outputs["verdict"], done.outputs["exit-code"]) == ("not-analysed", "4")
+    (error,) = done.commands
+    assert error.startswith("::error title=IAM Preflight::the base of the change is not there")
+    assert "fetch-depth: 2" in error
 
 
 @pytest.mark.parametrize("sha", ["--upload-pack=touch /tmp/x", "main", "", "a" * 39])
 def test_base_is_nothing_but_a_commit(sample: Sample, sha: str) -> None:
     done = step(sample, "pull_request", pull_request_event(sha, "b" * 40))
+    (error,) = done.commands
+    assert "is not the id of a commit" in error
+    assert done.outputs["verdict"] == "not-analysed"
+
+
+def test_missing_history_is_told(sample: Sample, tmp_path: Path) -> None:
+    later = {"infra/more.tf": QUIET_ROLE.replace('"open"', '"more"')}
+    event = sample.open_pull_request({"infra/admin.tf": ADMIN}, later)
+    clone = Sample(tmp_path / "clone")
+    sample.git(
+        *("clone", "--quiet", "--depth=1", "--no-single-branch"),
+        *(f"file://{sample.path}", str(clone.path)),
+    )
+    clone.git("switch", "--quiet", "--detach", event["pull_request"]["head"]["sha"])
+    done = step(clone, "pull_request", event)
     (notice,) = done.commands
-    assert "is not the id of a commit" in notice
-    assert done.outputs["verdict"] == "findings"
+    assert "fetch-depth: 0" in notice
+    assert done.found() == {"LEAST-001"}
 
 
 class GitServer(BaseHTTPRequestHandler):
@@ -317,7 +366,7 @@ def test_plan_is_judged_as_a_whole(sample: Sample) -> None:
     (sample.path / "plan.json").write_text("{}", "utf-8")
     done = step(sample, "pull_request", event, paths="infra", plan="plan.json")
     assert done.found() == {"LEAST-001", "SEG-007"}
-    assert "base" not in done.outputs
+    assert "new" not in done.outputs
     assert step(sample, plan="no-such-plan.json").outputs["verdict"] == "usage"
 
 
@@ -383,6 +432,15 @@ def test_path_is_never_an_option(sample: Sample, value: str) -> None:
     done = step(sample, paths=value)
     assert (done.outputs["verdict"], done.outputs["exit-code"]) == ("usage", "2")
     assert "json-file" not in done.outputs
+
+
+def test_rules_of_strangers_are_not_run_beside_secrets(sample: Sample) -> None:
+    sample.commit({"rules/evil.py": "raise SystemExit('run')\n"})
+    event = sample.open_pull_request({"infra/admin.tf": ADMIN}, {})
+    for args in ("--rules rules", "--rules=rules"):
+        done = step(sample, "pull_request_target", event, args=args)
+        assert done.outputs == {"verdict": "usage", "exit-code": "2"}
+        assert "--rules is not for pull_request_target" in done.commands[0]
 
 
 # ---------------------------------------------------------------- hostile repositories

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from iam_preflight.discovery import find_root
 from iam_preflight.errors import UsageError
 from iam_preflight.github import history, workflow
 from iam_preflight.github.context import context_of
@@ -39,7 +38,7 @@ VERDICTS = {
     3: "nothing-to-scan",
     NOT_ANALYSED: "not-analysed",
 }
-JSON, SARIF = "report.json", "report.sarif"
+JSON, SARIF, BASELINE = "report.json", "report.sarif", "baseline.json"
 TOKEN = "IAM_PREFLIGHT_TOKEN"  # noqa: S105  the name of a variable
 
 
@@ -54,65 +53,91 @@ class Step:
 
     def run(self) -> int:
         """Scans, and sets the outputs; gives the exit code that the gate will have."""
+        self._refuse_code_of_strangers()
         folder = Path(tempfile.mkdtemp(prefix="iam-preflight-", dir=self.context.temporary))
-        base = self._base() if self.inputs.is_comparing else None
+        outputs = {"reports": str(folder)}
+        try:
+            base = self._base()
+        except UsageError as fault:
+            # without the base's settings and ignores a change would judge itself
+            text = f"the base of the change is not there: {fault} (set fetch-depth: 2 or more)"
+            workflow.error(text, self.stream)
+            return self._told(NOT_ANALYSED, outputs)
         code = self._scan(tuple(self._arguments(folder, base)))
         report = _report(folder / JSON)
         if report is None and code in (0, 1, 3):
             code = NOT_ANALYSED
-        outputs = {"verdict": VERDICTS[code], "exit-code": str(code), "reports": str(folder)}
         if base is not None:
             outputs["base"] = base.commit
         if report is not None:
             outputs |= {"json-file": str(folder / JSON), **_counts(report)}
             outputs["sarif-file"] = str(self._sarif(folder / SARIF))
-        workflow.set_outputs(outputs, self.environment)
+        return self._told(code, outputs)
+
+    def _refuse_code_of_strangers(self) -> None:
+        """Rules are run; with `pull_request_target` a stranger's would be, beside the secrets."""
+        is_given = any(word.partition("=")[0] == "--rules" for word in self.inputs.args)
+        if is_given and self.context.event_name == "pull_request_target":
+            raise UsageError("input args: --rules is not for pull_request_target")
+
+    def _told(self, code: int, outputs: dict[str, str]) -> int:
+        verdict = {"verdict": VERDICTS[code], "exit-code": str(code)}
+        workflow.set_outputs(verdict | outputs, self.environment)
         return code
 
-    # ---- what to compare with
+    # ---- what a change is compared with, and judged by
 
     def _base(self) -> history.Base | None:
-        """The base, fetched if need be; without it all of the code is judged, which is stricter."""
-        try:
-            repository = Repository(self._root())
-            base = history.base_of(self.context, repository)
-            if base is None:
-                return None
-            if not history.is_here(repository, base.commit):
-                token = self.environment.get(TOKEN, "")
-                history.fetch(self.context, repository, base.commit, token)
-            repository.commit(base.commit)
-        except UsageError as fault:
-            text = f"nothing to compare with, so all of the code is judged: {fault}"
-            workflow.notice(f"{text} (fetch-depth: 2 at the checkout helps)", self.stream)
+        """The base of a change, fetched if need be. Raises `UsageError` where it cannot be had."""
+        if self.context.event.pull_request is None and self.context.event.merge_group is None:
             return None
+        repository = Repository(self._root())
+        base = history.base_of(self.context, repository)
+        if base is None:
+            return None
+        if not history.is_here(repository, base.commit):
+            token = self.environment.get(TOKEN, "")
+            history.fetch(self.context, repository, base.commit, token)
+        repository.commit(base.commit)
+        if self.inputs.is_comparing and not history.is_traceable(repository, base):
+            text = "where the change began is not in the clone: it is compared with the newest base"
+            workflow.notice(f"{text} (fetch-depth: 0 at the checkout helps)", self.stream)
         return base
 
     # ---- the scan
 
     def _root(self) -> Path:
-        """The repository around the paths, which need not be the workspace, but is never above."""
+        """The repository that the first path is in, which may be below the workspace, not above."""
         workspace = self.context.workspace.resolve()
-        found = find_root(workspace / path for path in self._paths())
-        return found if workspace in (found, *found.parents) else workspace
+        start = workspace / self._paths()[0]
+        try:
+            top = Repository(start if start.is_dir() else start.parent).top
+        except UsageError:
+            return workspace
+        return top if workspace in (top, *top.parents) else workspace
 
     def _paths(self) -> tuple[str, ...]:
         return (*self.inputs.paths, *self.inputs.plan) or (".",)
 
     def _arguments(self, folder: Path, base: history.Base | None) -> Iterator[str]:
-        """Values are joined to their options: none can be taken for an option itself."""
+        """Values are joined to their options: none can be taken for an option itself.
+
+        A change is judged by the settings, ignores and known findings of its base.
+        """
         inputs, paths = self.inputs, self._paths()
-        if base is not None:
+        is_comparing = base is not None and inputs.is_comparing
+        if base is not None and is_comparing:
             yield from ("diff", base.commit)
             yield from (f"--path={path}" for path in paths)
-            # a change is not judged by what it says itself
             yield from ("--settings-from=base", "--suppressions-from=base")
             if base.is_exact:
                 yield "--exact"
         else:
             yield "scan"
-            if inputs.baseline:
-                yield f"--baseline={inputs.baseline}"
+            if base is not None:
+                yield f"--settings-from={base.commit}"
+                yield f"--suppressions-from={base.commit}"
+            yield from self._baseline(folder, base)
         yield f"--root={self._root()}"
         if inputs.config:
             yield f"--config={inputs.config}"
@@ -125,8 +150,27 @@ class Step:
         for name, file in files.items():
             yield from (f"--format={name}", f"--output={folder / file}")
         yield from inputs.args
-        if base is None:
+        if not is_comparing:
             yield from ("--", *paths)
+
+    def _baseline(self, folder: Path, base: history.Base | None) -> Iterator[str]:
+        """The baseline file: that of the base, if there is one, lest a change adds to it."""
+        if not self.inputs.baseline:
+            return
+        if base is None:
+            yield f"--baseline={self.inputs.baseline}"
+            return
+        root = self._root()
+        file = (self.context.workspace / self.inputs.baseline).resolve()
+        try:
+            with Repository(root).tree(base.commit) as tree:
+                known = tree.read(file.relative_to(root).as_posix())
+        except (OSError, ValueError):
+            text = f"the base has no {self.inputs.baseline}: no finding is taken for known"
+            workflow.notice(text, self.stream)
+            return
+        (folder / BASELINE).write_bytes(known)
+        yield f"--baseline={folder / BASELINE}"
 
     def _scan(self, arguments: tuple[str, ...]) -> int:
         """The exit code of the command line. Nothing that it prints is a command to the runner."""

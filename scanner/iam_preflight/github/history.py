@@ -48,6 +48,16 @@ def is_here(repository: Repository, commit: str) -> bool:
     return True
 
 
+def is_traceable(repository: Repository, base: Base) -> bool:
+    """Whether the clone reaches back to where the change left the base."""
+    if base.is_exact:
+        return True
+    try:
+        return bool(repository.run("merge-base", base.commit, "HEAD"))
+    except UsageError:
+        return False
+
+
 def fetch(context: Context, repository: Repository, commit: str, token: str) -> None:
     """Gets one commit from the server. Raises `UsageError`.
 
