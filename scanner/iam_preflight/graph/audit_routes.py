@@ -160,16 +160,18 @@ def _exports(graph: Graph) -> Iterator[Resource]:
 
 def chains(graph: Graph) -> list[Chain]:
     """The metric filters of the scan, each with the alarms on its metric."""
-    alarms = [(alarm, list(_metrics_of(alarm))) for alarm in graph.of_type(ALARM)]
+    alarms = graph.of_type(ALARM)
+    by_metric: dict[object, list[int]] = {}
+    for index, alarm in enumerate(alarms):
+        source = resource_of(alarm.get("metric_name"), alarm, graph, METRIC_FILTER)
+        for key in (id(source), *_metrics_of(alarm)):
+            by_metric.setdefault(key, []).append(index)
     composed = _composed_of(graph)
     found: list[Chain] = []
     for resource in graph.of_type(METRIC_FILTER):
-        counted = set(_counted_by(resource))
-        on_it = tuple(
-            alarm
-            for alarm, metrics in alarms
-            if counted.intersection(metrics) or _names_filter(alarm, resource, graph)
-        )
+        keys = (id(resource), *_counted_by(resource))
+        places = {index for key in keys for index in by_metric.get(key, ())}
+        on_it = tuple(alarms[index] for index in sorted(places))
         acting = tuple(alarm for alarm in on_it if _acts(alarm) or _is_composed(alarm, composed))
         found.append(Chain(resource, frozenset(topics_of(resource)), on_it, acting))
     return found
@@ -203,12 +205,6 @@ def _metrics_of(alarm: Resource) -> Iterator[tuple[str, str]]:
                 for one in inner:
                     if one.get("metric_name") is not None:
                         yield show(one.get("namespace")), show(one.get("metric_name"))
-
-
-def _names_filter(alarm: Resource, metric_filter: Resource, graph: Graph) -> bool:
-    """Whether an alarm takes the name of its metric from the filter."""
-    found = resource_of(alarm.get("metric_name"), alarm, graph, METRIC_FILTER)
-    return found is metric_filter
 
 
 def _acts(alarm: Resource) -> bool:

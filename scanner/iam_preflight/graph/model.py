@@ -254,6 +254,8 @@ class Graph:
     sources: tuple[SourceFile, ...] = ()
     """Every file that was read, whether or not anything in it matters here."""
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
+    _by_name: dict[str, dict[str, list[Resource]]] = field(default_factory=dict)
+    """By type, then by any of the texts that may stand for a resource's name."""
     _permissions: Permissions | None = None
     _credentials: Credentials | None = None
     _escalations: Escalations | None = None
@@ -333,6 +335,17 @@ class Graph:
                 if not resource.is_data:
                     self._by_type.setdefault(resource.type, []).append(resource)
         return [resource for name in types for resource in self._by_type.get(name, ())]
+
+    def named(self, resource_type: str, name: str) -> list[Resource]:
+        """Resources of a type whose name, bucket or ARN is written as this text."""
+        by_name = self._by_name.get(resource_type)
+        if by_name is None:
+            by_name = self._by_name[resource_type] = {}
+            for resource in self.of_type(resource_type):
+                written = {resource.text(key) for key in ("name", "bucket", "arn")}
+                for text in written - {None}:
+                    by_name.setdefault(str(text), []).append(resource)
+        return by_name.get(name, [])
 
     def of_kind(self, *kinds: PrincipalKind) -> Iterator[Principal]:
         return (principal for principal in self.principals if principal.kind in kinds)

@@ -52,11 +52,7 @@ def _named(text: str, owner: Resource, graph: Graph, types: tuple[str, ...]) -> 
     """The one resource that has the name at the end of an ARN."""
     found = _ARN.fullmatch(text.removesuffix(":*").removesuffix("/*"))
     name = found[1] if found else text
-    named = [
-        resource
-        for resource in graph.of_type(*types)
-        if name and name in (resource.text("name"), resource.text("bucket"), resource.text("arn"))
-    ]
+    named = [resource for one in types for resource in graph.named(one, name)] if name else []
     here = [one for one in named if one.deployment.path == owner.deployment.path]
     chosen = here or named
     return chosen[0] if len(chosen) == 1 else None
