@@ -8,7 +8,6 @@ refer to it, its own block and the blocks that tie it to others left out.
 
 from __future__ import annotations
 
-import posixpath
 import re
 from typing import TYPE_CHECKING
 
@@ -75,11 +74,13 @@ def _near(resource: Resource, sources: Iterable[SourceFile]) -> Iterator[SourceF
     path = resource.span.path
     if resource.deployment.framework is Framework.CLOUDFORMATION:
         return (source for source in sources if source.path == path)
-    folder = posixpath.dirname(path)
-    return (source for source in sources if posixpath.dirname(source.path) == folder)
+    folder = path.rpartition("/")[0]
+    return (source for source in sources if source.path.rpartition("/")[0] == folder)
 
 
 def _is_in(text: bytes, source: SourceFile, inside: list[Span]) -> bool:
+    if text not in source.data:  # of thousands of files nearly all
+        return False
     spans = [(span.start, span.end) for span in inside if span.path == source.path]
     for found in re.finditer(rb"(?<![A-Za-z0-9.])" + re.escape(text) + rb"(?![\w-])", source.data):
         if not any(start <= found.start() < end for start, end in spans):
