@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 
 import click
@@ -31,4 +32,5 @@ def command(stdio: bool, check: bool) -> None:  # noqa: ARG001  editors pass it
     if check:
         click.echo("ready")
     else:
+        gc.enable()  # the other commands end before there is anything to collect
         serve()
