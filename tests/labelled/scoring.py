@@ -62,7 +62,7 @@ class LabelException(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ids: tuple[str, ...]
     reason: str
     resources: tuple[str, ...] = ()
-    """Names of the resources; empty: all of the file."""
+    """Names of the resources, or their addresses; empty: all of the file."""
     expected: Literal["fail", "pass", ""] = ""
 
 
@@ -238,7 +238,7 @@ def exception_for(label: Label, exceptions: Iterable[LabelException]) -> LabelEx
         if (
             label.id in one.ids
             and re.search(f"(^|/){pattern}$", label.file)
-            and (not one.resources or label.last_name in one.resources)
+            and (not one.resources or {label.resource, label.last_name} & {*one.resources})
             and one.expected in ("", "fail" if label.is_fail else "pass")
         ):
             return one
