@@ -16,7 +16,7 @@ from iam_preflight.graph.mentions import is_mentioned
 from iam_preflight.graph.model import Origin, Principal, PrincipalKind
 from iam_preflight.graph.trust import grants
 from iam_preflight.policy.document import DocumentUse, Resolution
-from iam_preflight.values import Unknown, items_of
+from iam_preflight.values import Reason, Unknown, items_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.resources import Resource
     from iam_preflight.source import Span
+    from iam_preflight.values import Value
 
 ASSIGNMENT = "aws_ssoadmin_account_assignment"
 PROFILE = "aws_iam_instance_profile"
@@ -122,12 +123,12 @@ class Orphans:
             named = self._graph.principal_named(resource, "group")
             if named is group and any(True for _ in items_of(resource.get("users"))):
                 return True
-            if named is None and isinstance(resource.get("group"), Unknown):
+            if named is None and _may_be_any(resource.get("group")):
                 return True
         for resource in self._graph.of_type(by_user):
             for _, item in items_of(resource.get("groups")):
                 found = self._graph.lookup.find(item, Principal, resource)
-                if found is group or (found is None and isinstance(item, Unknown)):
+                if found is group or (found is None and _may_be_any(item)):
                     return True
         return False
 
@@ -201,3 +202,8 @@ class Orphans:
             Confidence.MEDIUM,
             is_usual=resource.deployment.path not in self._with_attachments,
         )
+
+
+def _may_be_any(value: Value | None) -> bool:
+    """Whether a value may name anything; what refers to nothing does not."""
+    return isinstance(value, Unknown) and value.reason is not Reason.MISSING
