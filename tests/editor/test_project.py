@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from lsprotocol import types
 from iam_preflight.editor import project as projects
 from iam_preflight.editor.analysis import Cancelled
 from iam_preflight.editor.buffers import Buffer
+from iam_preflight.editor.judgement import Preferences
 from iam_preflight.editor.positions import Lines
-from iam_preflight.editor.project import Preferences, Project
+from iam_preflight.editor.project import Project
 from iam_preflight.registry import load_rules
 
 if TYPE_CHECKING:
@@ -269,3 +271,57 @@ def test_changes_apply_in_their_order() -> None:
     )
     assert buffer.data.decode() == "aéb\nc!"
     assert buffer.version == 2
+
+
+def test_the_nearest_settings_file_counts_and_its_faults_are_said(
+    folder: Path, rules: Registry
+) -> None:
+    (folder / ".iam-preflight.yaml").write_text("ignore: [LEAST-003]\n")
+    other = folder / "other"
+    other.mkdir()
+    (other / "main.tf").write_text(MAIN.replace("./worker", "../worker"))
+    (other / "buckets.json").write_text("[]")
+    (other / ".iam-preflight.yaml").write_text("select: [ESC]\npersona: nobody\n")
+    project = Project(folder, rules, Preferences())
+    (key,) = project.keys_of("main.tf")
+    assert "LEAST-003" not in {finding.rule for finding in project.glance(key).shown}
+    (key,) = project.keys_of("other/main.tf")
+    project.glance(key)
+    (problem,) = project.judgements.problems
+    assert problem.path == "other/.iam-preflight.yaml"
+    assert problem.span is not None
+    assert problem.span.line == 2
+
+    project.opened("other/.iam-preflight.yaml", b"select: [ESC]\n")
+    project.change({"other/.iam-preflight.yaml"})
+    (key,) = project.keys_of("other/main.tf")
+    families = {finding.rule.partition("-")[0] for finding in project.glance(key).shown}
+    assert families <= {"ESC"}
+    assert not project.judgements.problems
+
+
+def test_nothing_of_earlier_graphs_is_kept(
+    folder: Path, rules: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects, "WORTH_A_GLANCE", 0.0)
+    project = Project(folder, rules, Preferences())
+    project.opened("main.tf", MAIN.encode())
+    (key,) = project.keys_of("main.tf")
+    project.glance(key)
+
+    def edit(times: int) -> int:
+        for number in range(times):
+            for text in (
+                MAIN.replace('["s3:GetObject"]', f'["s3:Get{"x" * (number % 5)}*"]'),
+                MAIN,
+            ):
+                project.opened("main.tf", text.encode())
+                project.change({"main.tf"})
+                project.glance(key)
+            project.complete(key)
+        gc.collect()
+        return len(gc.get_objects())
+
+    before = edit(5)
+    after = edit(15)
+    assert after - before < 200 * 15, "a graph of this size has many thousands of objects"

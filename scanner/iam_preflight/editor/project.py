@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iam_preflight.editor.analysis import Analysis, Analyst
+from iam_preflight.editor.judgement import Judgement, Judgements, Preferences
 from iam_preflight.editor.overlay import LiveWorkspace, Overlay
 from iam_preflight.editor.units import TemplateUnit, TerraformUnit
-from iam_preflight.errors import UsageError
 from iam_preflight.membership import Key, Map
-from iam_preflight.scan import ScanOptions
 from iam_preflight.settings import FILE_NAME
 from iam_preflight.terraform.live import Files, LiveRoot
 from iam_preflight.terraform.load import TerraformOptions
@@ -28,27 +25,10 @@ if TYPE_CHECKING:
 
 WORTH_A_GLANCE = 0.15
 """Seconds that judging everything may take before only the change is judged first."""
-MAX_ROOTS = 3
-"""How many of the roots that call an open module are analysed, beside those with open files."""
 
 
 def _never() -> bool:
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """What the user of an editor sets there."""
-
-    persona: str = ""
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    assignments: tuple[tuple[str, str], ...] = ()
-    """`("var", "NAME=VALUE")` and `("file", path)`."""
-    module_map: dict[str, str] = field(default_factory=dict)
-    parameters: tuple[str, ...] = ()
-    terraform_workspace: str = ""
-    roots_per_module: int = MAX_ROOTS
 
 
 class Project:
@@ -58,8 +38,6 @@ class Project:
         self.tree = Overlay(top)
         self.rules = rules
         self.preferences = preferences
-        self.fault = ""
-        """What is wrong with the settings file, where it cannot be used."""
         self._sources: dict[str, SourceFile] = {}
         self._files = Files()
         self._units: dict[Key, Unit] = {}
@@ -77,46 +55,12 @@ class Project:
     # ---- settings
 
     def _configure(self) -> None:
-        """Reads the settings file, and forgets everything that was judged by another one."""
-        import msgspec
-
-        from iam_preflight.settings import Settings, read_settings
-        from iam_preflight.source import SourceFile
-
-        settings = Settings()
-        self.fault = ""
-        if self.tree.is_file(FILE_NAME):
-            try:
-                source = SourceFile(FILE_NAME, self.tree.read(FILE_NAME))
-                settings = read_settings(source, self.rules)
-            except (UsageError, OSError) as error:
-                self.fault = str(error)
-        wanted = self.preferences
-        if wanted.persona:
-            settings = msgspec.structs.replace(settings, persona=wanted.persona)
-        try:
-            self.registry = self.rules.select(
-                wanted.select or settings.select, wanted.ignore or settings.ignore
-            )
-        except UsageError as error:
-            self.fault = str(error)
-            self.registry = self.rules
-        self.options = ScanOptions(
-            settings=settings,
-            assignments=wanted.assignments,
-            module_map=wanted.module_map,
-            environment={
-                name: value
-                for name, value in os.environ.items()
-                if name.startswith("TF_VAR_") or name == "TF_WORKSPACE"
-            },
-            parameters=wanted.parameters,
-            terraform_workspace=wanted.terraform_workspace,
-        )
+        """Forgets everything that was judged by other settings."""
+        self.judgements = Judgements(self.tree, self.rules, self.preferences)
         self._units.clear()
         self.analyses.clear()
         self._different.clear()
-        self.map = Map(self.tree, self.options.leaves_out)
+        self.map = Map(self.tree, self.judgements.leaves_out)
 
     def prefer(self, preferences: Preferences) -> None:
         self.preferences = preferences
@@ -137,7 +81,7 @@ class Project:
         """
         changed = set(paths)
         stale: set[Key] = set()
-        if FILE_NAME in changed:
+        if any(posixpath.basename(path) == FILE_NAME for path in changed):
             self._configure()
         else:
             for path in changed:
@@ -149,7 +93,7 @@ class Project:
 
     def keys_of(self, path: str) -> list[Key]:
         """The units to analyse for an open file."""
-        if self.options.leaves_out(path):
+        if self.judgements.leaves_out(path):
             return []
         keys = self.map.keys_of(path)
         limit = max(1, self.preferences.roots_per_module)
@@ -176,13 +120,14 @@ class Project:
 
     def _make(self, key: Key) -> Unit:
         workspace = LiveWorkspace(self.tree, self._sources)
+        given = self._judgement(key).options
         if key.kind == "template":
-            return TemplateUnit(key, workspace, (key.path,), self.options.parameters)
+            return TemplateUnit(key, workspace, (key.path,), given.parameters)
         options = TerraformOptions(
-            workspace=self.options.terraform_workspace,
-            module_map=self.options.module_map,
-            environment=self.options.environment,
-            assignments=self.options.assignments,
+            workspace=given.terraform_workspace,
+            module_map=given.module_map,
+            environment=given.environment,
+            assignments=given.assignments,
         )
         units = (key.path,) if key.kind == "terragrunt" else ()
         folder = (posixpath.dirname(key.path) or ".") if units else key.path
@@ -202,7 +147,7 @@ class Project:
         held = self._different[key]
         self._different[key] = None if different is None or held is None else held | different
         known = self._different[key]
-        analyst = self._analyst(is_cancelled)
+        analyst = self._analyst(key, is_cancelled)
         if earlier is None or known is None or self._seconds.get(key, 0.0) < WORTH_A_GLANCE:
             return self._timed(key, lambda: analyst.analyse(unit))
         found = analyst.glance(earlier, frozenset(known))
@@ -215,10 +160,15 @@ class Project:
         analysis = self.analyses[key]
         if analysis.is_complete:
             return analysis
-        return self._timed(key, lambda: self._analyst(is_cancelled).complete(analysis))
+        return self._timed(key, lambda: self._analyst(key, is_cancelled).complete(analysis))
 
-    def _analyst(self, is_cancelled: Callable[[], bool]) -> Analyst:
-        return Analyst(self.registry, self.options, is_cancelled)
+    def _judgement(self, key: Key) -> Judgement:
+        folder = key.path if key.kind == "terraform" else posixpath.dirname(key.path)
+        return self.judgements.at(folder)
+
+    def _analyst(self, key: Key, is_cancelled: Callable[[], bool]) -> Analyst:
+        judgement = self._judgement(key)
+        return Analyst(judgement.registry, judgement.options, is_cancelled)
 
     def _timed(self, key: Key, analyse: Callable[[], Analysis]) -> Analysis:
         started = time.perf_counter()

@@ -27,10 +27,11 @@ from iam_preflight.editor.completion import MAX_ITEMS, completions, wanted_at
 from iam_preflight.editor.cursor import Cursor
 from iam_preflight.editor.diagnostics import Diagnostics
 from iam_preflight.editor.hover import hover
+from iam_preflight.editor.judgement import MAX_ROOTS, Preferences
 from iam_preflight.editor.links import links_in
 from iam_preflight.editor.pages import Pages
 from iam_preflight.editor.positions import Lines
-from iam_preflight.editor.project import MAX_ROOTS, Preferences, Project
+from iam_preflight.editor.project import Project
 from iam_preflight.editor.session import Session
 from iam_preflight.registry import load_rules
 

@@ -33,8 +33,9 @@ Result = TypeVar("Result")
 
 SETTLE_SECONDS = 10.0
 """How long a question waits for the analysis of what was typed before it."""
-EDITS_BETWEEN_COLLECTIONS = 50
-"""Graphs are circles of objects: they go when the collector runs, and it runs between edits."""
+EDITS_BETWEEN_COLLECTIONS = 20
+"""Graphs are circles of objects, which go when the collector runs. It is off during an analysis,
+as it is for every command, and runs between two."""
 
 
 @dataclass(slots=True)
@@ -156,15 +157,15 @@ class Session:
             self._show(left)
             left = _Batch()
             self._fresh.set()
+            self._edits += 1
+            if self._edits % EDITS_BETWEEN_COLLECTIONS == 0:
+                await loop.run_in_executor(self._executor, gc.collect)
             done = False
             while not done and generation == self._generation:
                 done = await loop.run_in_executor(self._executor, self._complete, generation)
             if done and generation == self._generation:
                 self._show(left)
                 self._idle.set()
-                self._edits += 1
-                if self._edits % EDITS_BETWEEN_COLLECTIONS == 0:
-                    await loop.run_in_executor(self._executor, gc.collect)
 
     async def _quiet(self) -> None:
         """Waits until nothing has come in for a moment."""
@@ -226,7 +227,7 @@ class Session:
                 self._versions.pop(path, None)
             self._scanned.pop(path, None)
         now: dict[str, list[list[types.Diagnostic]]] = {}
-        for held in self._by_key.values():
+        for held in (*self._by_key.values(), self._settings()):
             for path, diagnostics in held.items():
                 now.setdefault(path, []).append(diagnostics)
         wanted = {**self._scanned, **{path: merged(several) for path, several in now.items()}}
@@ -236,6 +237,11 @@ class Session:
             if path in edited or diagnostics != self._shown.get(path, []):
                 self._publish(path, diagnostics, self._versions.get(path))
         self._shown = {path: found for path, found in wanted.items() if found}
+
+    def _settings(self) -> dict[str, list[types.Diagnostic]]:
+        """What is wrong with settings files."""
+        maker = Diagnostics(Ranges(), self._pages, self._uri_of)
+        return maker.by_file((), self.project.judgements.problems)
 
     # ---- the whole workspace
 
@@ -252,11 +258,11 @@ class Session:
         from iam_preflight.scan import scan_inventory
 
         project = self.project
+        judgement = project.judgements.at(".")
+        options = judgement.options
         workspace = Workspace(project.tree)
-        inventory = inventory_of(project.tree, ["."], project.options.leaves_out)
-        report = scan_inventory(
-            workspace, inventory, project.registry, project.options, str(project.top)
-        )
+        inventory = inventory_of(project.tree, ["."], options.leaves_out)
+        report = scan_inventory(workspace, inventory, judgement.registry, options, str(project.top))
         counts: dict[str, int] = {}
         for finding in report.shown:
             counts[str(finding.severity)] = counts.get(str(finding.severity), 0) + 1

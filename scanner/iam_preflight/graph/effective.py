@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.model import PrincipalKind
@@ -24,7 +23,7 @@ from iam_preflight.policy.evaluate import Evaluator, PolicySet
 from iam_preflight.values import Reason, Unknown, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from iam_preflight.graph.model import Boundary, Policy, Principal
     from iam_preflight.graph.tags import Tags
@@ -46,6 +45,7 @@ class Permissions:
         self._effective: dict[int, Effective] = {}
         self._unbounded: dict[int, Effective] = {}
         self._alone: dict[int, Effective] = {}
+        self._tests: dict[int, frozenset[str]] = {}
         self._contexts: dict[tuple[int, frozenset[tuple[str, str]], int], Context] = {}
         moment = dt.datetime.combine(today, dt.time(12), dt.timezone.utc)
         self._now = {
@@ -120,16 +120,12 @@ class Permissions:
             self._contexts[key] = context
         return context
 
-    @functools.cache  # noqa: B019  lives as long as the scan
     def _tag_tests(self, actor: Principal) -> frozenset[str]:
         """Tag keys that the actor's policies test, in lower case."""
-        return frozenset(
-            condition.key_name.partition("/")[2]
-            for attachment in actor.held()
-            for statement in attachment.policy.document.statements
-            for condition in statement.conditions
-            if "tag/" in condition.key_name
-        )
+        found = self._tests.get(id(actor))
+        if found is None:
+            found = self._tests[id(actor)] = frozenset(_tested_tags(actor))
+        return found
 
     def assumptions(self, principal: Principal, documents: Iterable[Document]) -> Assumptions:
         """Under which assumptions the principal holds the documents."""
@@ -155,6 +151,14 @@ def _tag_keys(prefix: str, tags: Tags, tested: frozenset[str]) -> dict[str, Cont
         elif tags.is_complete:
             known[prefix + key] = Presence.ABSENT
     return known
+
+
+def _tested_tags(actor: Principal) -> Iterator[str]:
+    for attachment in actor.held():
+        for statement in attachment.policy.document.statements:
+            for condition in statement.conditions:
+                if "tag/" in condition.key_name:
+                    yield condition.key_name.partition("/")[2]
 
 
 def _caller(principal: Principal) -> Caller | None:

@@ -7,7 +7,6 @@ only when something is gained: a target that may do no more than the actor is no
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -172,6 +171,7 @@ class Escalations:
         self._ready: dict[tuple[int, MethodKind], tuple[Method, ...]] = {}
         self._trusted: dict[int, frozenset[str]] = {}
         self._admitted: dict[int, frozenset[str]] = {}
+        self._passables: dict[str, tuple[Principal, ...]] = {}
         self._profiled = {
             id(principal)
             for resource in graph.of_type("aws_iam_instance_profile")
@@ -453,17 +453,20 @@ class Escalations:
             return has_password
         return not ("iam:CreateLoginProfile" in actions and has_password)
 
-    @functools.cache  # noqa: B019  lives as long as the scan
     def _passable(self, method: Method) -> tuple[Principal, ...]:
         """Roles that one of the method's services may be given."""
-        candidates = [r for r in self.graph.roles if not r.path.startswith("/aws-service-role/")]
-        if not method.trust_services:
-            return tuple(candidates)
-        return tuple(
-            role
-            for role in candidates
-            if any(self.trusts_service(role, service) for service in method.trust_services)
-        )
+        found = self._passables.get(method.id)
+        if found is None:
+            found = self._passables[method.id] = tuple(self._find_passable(method))
+        return found
+
+    def _find_passable(self, method: Method) -> Iterator[Principal]:
+        for role in self.graph.roles:
+            if role.path.startswith("/aws-service-role/"):
+                continue
+            services = method.trust_services
+            if not services or any(self.trusts_service(role, service) for service in services):
+                yield role
 
     def trusts_service(self, role: Principal, service: str) -> bool:
         """Whether a service may assume a role."""
