@@ -32,7 +32,7 @@ MAX_ANSWER = 16 << 20
 PAGE = 100
 MAX_PAGES = 50
 API_VERSION = "2022-11-28"
-_LOST = (http.client.HTTPException, ConnectionError, TimeoutError)
+_LOST = (http.client.HTTPException, OSError)
 
 
 class ApiError(Exception):
