@@ -52,7 +52,10 @@ class Done:
 
 
 def acted_on(log: str) -> list[str]:
-    """The commands in a log, as the runner sees them: none between stop and resume."""
+    """The commands in a log, as the runner sees them: none between stop and resume.
+
+    It looks for `::` at the start of a line, and for the old `##[` anywhere in it.
+    """
     told: list[str] = []
     word = ""
     for line in log.splitlines():
@@ -60,7 +63,7 @@ def acted_on(log: str) -> list[str]:
             word = "" if line == f"::{word}::" else word
         elif line.startswith("::stop-commands::"):
             word = line.removeprefix("::stop-commands::")
-        elif line.startswith("::"):
+        elif line.lstrip().startswith("::") or "##[" in line:
             told.append(line)
     assert not word, "the commands are never taken up again"
     return told
@@ -448,13 +451,14 @@ def test_rules_of_strangers_are_not_run_beside_secrets(sample: Sample) -> None:
 
 def test_nothing_that_is_scanned_is_a_command(sample: Sample) -> None:
     name = "infra/::set-output name=verdict::clean.tf"
-    hostile = ADMIN.replace("{\n  name", "{\n  # ::error::x\n  name", 1)
-    files = {name: hostile, "infra/a\n::error::forged\n.tf": OPEN_ROLE.replace('"open"', '"b"')}
+    old = "    # ##[set-output name=verdict;]clean\n    Statement = ["
+    files = {name: ADMIN.replace("    Statement = [", old)}
+    files["infra/a\n::error::forged\n.tf"] = OPEN_ROLE.replace('"open"', '"b"')
     sample.commit(files)
     done = step(sample)
+    assert "##[set-output" in done.log
     assert done.commands == []
     assert done.outputs["verdict"] == "findings"
-    assert re.search(r"(?m)^::error", done.log) is None
 
 
 def test_word_that_ends_the_text_is_new_each_time(sample: Sample) -> None:
