@@ -66,8 +66,12 @@ class Origin:
     whole: Span
     _wide: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict, compare=False)
     """By piece: the characters that take several bytes, and how many more up to each."""
+    _base: int = -1
+    """Where the text begins in its file, where it is one piece of it, byte for byte."""
 
     def span(self, start: int, end: int) -> Span:
+        if self._base >= 0:  # a heredoc, a file: nearly all, and asked for with every value
+            return Span(self.whole.source, self._base + start, self._base + max(end, start))
         if not self.pieces:
             return self.whole
         first, last = self._offset(start, is_end=False), self._offset(max(end, start), is_end=True)
@@ -130,7 +134,16 @@ def flatten(parts: Sequence[Fragment | Unknown], whole: Span) -> tuple[str, Orig
         piece = part.text.replace(HOLE, "\ufffd") if isinstance(part, Fragment) else HOLE
         flat.append(piece)
         at += len(piece)
-    return "".join(flat), Origin(tuple(starts), tuple(parts), whole)
+    return "".join(flat), Origin(tuple(starts), tuple(parts), whole, _base=_base_of(parts, whole))
+
+
+def _base_of(parts: Sequence[Fragment | Unknown], whole: Span) -> int:
+    """The offset of text that is one piece of its file, byte for byte; else -1."""
+    if len(parts) != 1 or isinstance(parts[0], Unknown) or not parts[0].text.isascii():
+        return -1
+    span = parts[0].span
+    is_exact = span.source is whole.source and span.end - span.start == len(parts[0].text)
+    return span.start if is_exact else -1
 
 
 def parse_parts(parts: Sequence[Fragment | Unknown], whole: Span) -> Value:

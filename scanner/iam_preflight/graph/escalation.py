@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph, Principal, Workload
     from iam_preflight.policy.context import Context
+    from iam_preflight.policy.document import Document
     from iam_preflight.policy.evaluate import Decision, Reason
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions
@@ -172,6 +173,7 @@ class Escalations:
         self._trusted: dict[int, frozenset[str]] = {}
         self._admitted: dict[int, frozenset[str]] = {}
         self._passables: dict[str, tuple[Principal, ...]] = {}
+        self._assuming: dict[tuple[int, int, Permission], Use | None] = {}
         self._profiled = {
             id(principal)
             for resource in graph.of_type("aws_iam_instance_profile")
@@ -753,11 +755,19 @@ class Escalations:
             return None
         if not self._may_be_admitted(actor, role):
             return None
+        key = (id(actor), id(role), permission)
+        if key not in self._assuming:  # most methods end with the same step
+            self._assuming[key] = self._assumed(actor, role, role.trust.document, permission)
+        return self._assuming[key]
+
+    def _assumed(
+        self, actor: Principal, role: Principal, trust: Document, permission: Permission
+    ) -> Use | None:
         effective = self.graph.effective(actor)
         if effective.caller is None:
             return None
         context = self.permissions.context(actor, (), role)
-        policies = replace(effective.policies, resource=role.trust.document)
+        policies = replace(effective.policies, resource=trust)
         request = Request("sts:AssumeRole", role.arn, effective.caller, context)
         decision = self.permissions.evaluator.decide(policies, request)
         if not decision.is_possible:

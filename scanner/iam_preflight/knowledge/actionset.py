@@ -78,10 +78,15 @@ class ActionSet:
         return ActionSet(self._catalog, masks, self._rest | other._rest)
 
     def __and__(self, other: ActionSet) -> ActionSet:
-        masks = {
-            service: self.mask(service) & other.mask(service)
-            for service in self._masks.keys() | other._masks.keys()
-        }
+        if not self._rest:
+            masks = {service: mask & other.mask(service) for service, mask in self._masks.items()}
+        elif not other._rest:
+            masks = {service: mask & self.mask(service) for service, mask in other._masks.items()}
+        else:
+            masks = {
+                service: self.mask(service) & other.mask(service)
+                for service in self._masks.keys() | other._masks.keys()
+            }
         return ActionSet(self._catalog, masks, self._rest & other._rest)
 
     def __invert__(self) -> ActionSet:
@@ -89,7 +94,10 @@ class ActionSet:
         return ActionSet(self._catalog, masks, ~self._rest)
 
     def __sub__(self, other: ActionSet) -> ActionSet:
-        return self & ~other
+        if self._rest:
+            return self & ~other
+        masks = {service: mask & ~other.mask(service) for service, mask in self._masks.items()}
+        return ActionSet(self._catalog, masks)
 
     def covers(self, other: ActionSet) -> bool:
         """Whether every known action of the other set is in this one."""

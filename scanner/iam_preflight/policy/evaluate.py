@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -395,9 +396,15 @@ class _Case:
             return tuple(given)
         if given is not None:
             return pattern_text(given.parts)
-        fields = _fields(self.arn.tokens)
-        account = fields[4] if len(fields) > 5 else ()
-        return account if all(not sign.startswith(("*", "?")) for sign in account) else ()
+        return _account_in(self.arn.tokens)
+
+
+@functools.lru_cache(maxsize=65536)
+def _account_in(arn: Tokens) -> Tokens:
+    """The account that an ARN names; nothing where it is left open."""
+    fields = _fields(arn)
+    account = fields[4] if len(fields) > 5 else ()
+    return account if all(not sign.startswith(("*", "?")) for sign in account) else ()
 
 
 def _fields(arn: Tokens) -> list[Tokens]:
