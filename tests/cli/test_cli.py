@@ -85,7 +85,7 @@ USAGE = [
     (["scan", "absent"], "no such file or folder: absent"),
     (["scan", "-f", "yaml"], "'yaml' is not one of"),
     (["scan", "--fail-on", "hihg"], "'hihg' is not one of"),
-    (["scan", "--select", "SEG-700"], "there is no rule 'SEG-700' (did you mean 'SEG-007'?)"),
+    (["scan", "--select", "SEG-07"], "there is no rule 'SEG-07' (did you mean 'SEG-007'?)"),
     (["scan", "--today", "tomorrow"], "not a date such as 2027-01-31"),
     (["scan", "--var", "x"], "--var x: write NAME=VALUE"),
     (["scan", "--var-file", "absent.tfvars"], "--var-file: no such file or folder"),
@@ -96,7 +96,7 @@ USAGE = [
     (["scan", "--baseline", "absent.json"], "does not exist"),
     (["scan", "--settings-from", "main"], "not a git repository"),
     (["scn"], "there is no command 'scn' (did you mean 'scan'?)"),
-    (["explain", "SEG-700"], "there is no rule 'SEG-700' (did you mean 'SEG-007'?)"),
+    (["explain", "SEG-07"], "there is no rule 'SEG-07' (did you mean 'SEG-007'?)"),
     (["explain"], "Missing argument 'RULE'"),
     (["completion", "tcsh"], "'tcsh' is not one of"),
 ]

