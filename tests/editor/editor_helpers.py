@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 CONFIG = pytest_lsp.ClientServerConfig(
     server_command=[sys.executable, "-m", "iam_preflight", "lsp", "--stdio"],
     client_factory=pytest_lsp.make_test_lsp_client,
+    server_env={**os.environ, "XDG_CACHE_HOME": tempfile.mkdtemp(prefix="iam-preflight-")},
 )
 PATIENCE = 30.0
 

@@ -578,3 +578,40 @@ async def test_settings_file_and_editor_settings_count(editor: Editor, repositor
         )
     )
     assert "LEAST-001" in await editor.codes(uri)
+
+
+async def test_workspace_is_scanned_together_and_an_ignore_is_written(
+    editor: Editor, repository: Path
+) -> None:
+    for name, text in {"one": GOOD, "two": BAD}.items():
+        (repository / name).mkdir()
+        (repository / name / "main.tf").write_text(text)
+    one, other = repository / "one" / "main.tf", repository / "two" / "main.tf"
+    uri = editor.open(one)
+    assert await editor.codes(uri) == []
+    assert not editor.client.diagnostics.get(other.as_uri())
+    counts = await editor.client.workspace_execute_command_async(
+        types.ExecuteCommandParams("iam-preflight.scanWorkspace", [])
+    )
+    assert counts["critical"] >= 1
+    found = editor.client.diagnostics[other.as_uri()]
+    assert "LEAST-001" in {diagnostic.code for diagnostic in found}
+
+    opened = editor.open(other)
+    assert "LEAST-001" in await editor.codes(opened)
+    applied: list[types.WorkspaceEdit] = []
+
+    @editor.client.feature(types.WORKSPACE_APPLY_EDIT)
+    def apply_edit(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+        applied.append(params.edit)
+        return types.ApplyWorkspaceEditResult(applied=True)
+
+    start = len(BAD[: BAD.index('Action   = "*"') + len("Action   = ")].encode())
+    given = [opened, "LEAST-001", start, "break glass until=2099-01-01"]
+    await editor.client.workspace_execute_command_async(
+        types.ExecuteCommandParams("iam-preflight.ignore", given)
+    )
+    (edit,) = applied
+    apply(editor, opened, types.CodeAction(title="", edit=edit))
+    assert "# iam-preflight: ignore[LEAST-001] break glass until=2099-01-01" in editor.texts[opened]
+    assert "LEAST-001" not in await editor.codes(opened)
