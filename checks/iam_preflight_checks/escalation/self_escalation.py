@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.narrative import others, severity_of, start_of, story_of, sure, worst
+from iam_preflight.knowledge.escalation import Target
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.graph.escalation import Escalation
     from iam_preflight.graph.model import Graph, Principal
 
 
@@ -87,8 +89,17 @@ class SelfEscalation(Rule):
             confidence=best.confidence,
             related=[(place.span, place.label) for place in story_of(best, graph)]
             + [(principal.resource.header, "the principal")],
-            hint=f"remove {best.actions}, or scope it away from {principal.label} itself",
+            hint=_cure(best, principal),
             evidence=best.method.id,
             causes=best.statements,
             assumptions=best.assumptions,
         )
+
+
+def _cure(found: Escalation, principal: Principal) -> str:
+    """Permissions for something new cannot be scoped away from oneself; a boundary bounds it."""
+    alternatives = (each for need in found.method.needs for each in need)
+    needed = {permission.target for each in alternatives for permission in each}
+    if needed == {Target.NEW}:
+        return f"require a permissions boundary for {found.actions}: iam:PermissionsBoundary"
+    return f"remove {found.actions}, or scope it away from {principal.label} itself"

@@ -71,9 +71,9 @@ def baseline_of(graph: Graph) -> Baseline | None:
     if declared is None and not _is_shown(evidence):
         return None
     own = [resource for resources in evidence.values() for resource in resources]
-    anchor = organization or (own[0] if own else graph.resources[0])
+    shown = [*graph.of_type("aws_cloudtrail"), *own, *graph.resources]
     return Baseline(
-        anchor=anchor,
+        anchor=organization or shown[0],
         kinds=frozenset(evidence),
         organization=organization,
         is_declared=declared is True,

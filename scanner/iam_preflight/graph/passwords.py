@@ -76,7 +76,7 @@ def _age(value: Value) -> str | None:
     days = number_of(value)
     if days is None or 0 < days <= MAX_AGE:
         return None
-    return f"end only after {days:g} days" if days else "never end, whatever their age in days"
+    return f"expire only after {days:g} days" if days else "never expire"
 
 
 MIN_LENGTH, REMEMBERED, MAX_AGE = 14, 24, 90
@@ -99,10 +99,10 @@ _WISHES = (
     _Wish(
         "password_reuse_prevention",
         str(REMEMBERED),
-        "may be used again at once (reuse)",
-        _at_least(REMEMBERED, "may be used again after {:g} others (reuse)"),
+        "may be used again at once",
+        _at_least(REMEMBERED, "may be used again after {:g} others"),
     ),
-    _Wish(AGE, str(MAX_AGE), "never end, whatever their age in days", _age),
+    _Wish(AGE, str(MAX_AGE), "never expire", _age),
     _Wish(
         "allow_users_to_change_password",
         "true",
