@@ -7,6 +7,7 @@ only when something is gained: a target that may do no more than the actor is no
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 
 NEW_NAME = "iam-preflight-new"
 """Stands for whatever name an actor gives to something it makes."""
+
+_ON_OTHERS = (MethodKind.PRINCIPAL, MethodKind.NEW_PASS, MethodKind.EXIST)
+"""Kinds of methods that end in another principal."""
 
 _NO_MFA = {
     "aws:MultiFactorAuthPresent": Presence.ABSENT,
@@ -173,6 +177,7 @@ class Escalations:
         self._trusted: dict[int, frozenset[str]] = {}
         self._admitted: dict[int, frozenset[str]] = {}
         self._passables: dict[str, tuple[Principal, ...]] = {}
+        self._active: dict[int, bool] = {}
         self._assuming: dict[tuple[int, int, Permission], Use | None] = {}
         self._profiled = {
             id(principal)
@@ -267,7 +272,7 @@ class Escalations:
         """Ways in which an actor can take over another principal."""
         for method in self._ready_for(actor, MethodKind.PRINCIPAL):
             wanted = _variables(method)
-            for target in self.graph.principals:
+            for target in self._candidates(actor, method):
                 if target is actor or not self.is_in_reach(actor, target):
                     continue
                 if wanted & {Target.USER} and not target.is_user:
@@ -279,6 +284,23 @@ class Escalations:
                 escalation = self._try(actor, method, _Binding(target))
                 if escalation is not None:
                     yield escalation
+
+    def _candidates(self, actor: Principal, method: Method) -> Iterable[Principal]:
+        """Whom a method could reach at all: a role that has to be assumed must admit the actor."""
+        if not _must_assume(method):
+            return self.graph.principals
+        doors = self._doors
+        places = {*doors.get("", ()), *doors.get(_last_name(actor.arn.text), ())}
+        return [self.graph.principals[place] for place in sorted(places)]
+
+    @functools.cached_property
+    def _doors(self) -> dict[str, list[int]]:
+        """The places of the roles in the graph by whom their trust policies admit."""
+        found: dict[str, list[int]] = {}
+        for place, role in enumerate(self.graph.principals):
+            for name in self._admits(role):
+                found.setdefault(name, []).append(place)
+        return found
 
     def of_passing(self, actor: Principal) -> Iterator[Escalation]:
         """Ways in which an actor can have a service run its own code as another role."""
@@ -387,14 +409,27 @@ class Escalations:
         for actor in actors:
             if actor is target or actor.kind is PrincipalKind.GROUP:
                 continue
+            if not (self._acts_on_others(actor) or self._may_be_admitted(actor, target)):
+                continue
             best = max(self._ways(actor, target), key=lambda e: e.confidence, default=None)
             if best is not None:
                 yield best
 
+    def _acts_on_others(self, actor: Principal) -> bool:
+        """Whether it may use a method on another principal beside assuming it as a role."""
+        found = self._active.get(id(actor))
+        if found is None:
+            found = self._active[id(actor)] = any(
+                method.gain is Gain.TARGET and not _must_assume(method)
+                for kind in _ON_OTHERS
+                for method in self._ready_for(actor, kind)
+            )
+        return found
+
     def _ways(self, actor: Principal, target: Principal) -> Iterator[Escalation]:
         if not self.is_in_reach(actor, target) and not self._is_named(actor, target):
             return
-        for kind in (MethodKind.PRINCIPAL, MethodKind.NEW_PASS, MethodKind.EXIST):
+        for kind in _ON_OTHERS:
             for method in self._ready_for(actor, kind):
                 if method.gain is not Gain.TARGET:
                     continue
@@ -777,10 +812,14 @@ class Escalations:
 
     def _may_be_admitted(self, actor: Principal, role: Principal) -> bool:
         """Whether a trust policy could mean the actor at all; cheap, for the many it does not."""
+        admitted = self._admits(role)
+        return "" in admitted or _last_name(actor.arn.text) in admitted
+
+    def _admits(self, role: Principal) -> frozenset[str]:
         admitted = self._admitted.get(id(role))
         if admitted is None:
             admitted = self._admitted[id(role)] = _admitted_by(role)
-        return "" in admitted or _last_name(actor.arn.text) in admitted
+        return admitted
 
     def _broad_uses(self, actor: Principal, method: Method) -> tuple[Use, ...] | None:
         """The method's permissions, where each is held on everything."""
@@ -866,6 +905,17 @@ def _last_name(arn: str) -> str:
 
 def _is_assume(permission: Permission) -> bool:
     return permission.action == "sts:AssumeRole"
+
+
+def _must_assume(method: Method) -> bool:
+    """Whether the target has to be assumed as a role, whatever else the method needs."""
+    return any(
+        all(
+            any(_is_assume(p) and p.target is Target.ROLE for p in alternative)
+            for alternative in item
+        )
+        for item in method.needs
+    )
 
 
 def _variables(method: Method) -> set[Target]:
