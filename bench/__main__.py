@@ -34,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--tools", default="", help="only tools whose name has one of these words")
     parser.add_argument("--curves", type=Path, help="a corpus to copy; also runs the other curves")
     parser.add_argument("--stages", type=Path, help="a corpus to measure the parts of a scan on")
+    parser.add_argument("--quick", action="store_true", help="without each curve's largest input")
     parser.add_argument("--runs", type=int, default=3, help="runs of which the median is taken")
     parser.add_argument("--limit", type=float, default=1200, help="seconds before a run is killed")
     parser.add_argument("--work", type=Path, help="where the tools' environments are kept")
@@ -68,6 +69,7 @@ class _Bench:
         self.environments = environments
         self.runs: int = arguments.runs
         self.limit: float = arguments.limit
+        self.is_quick: bool = arguments.quick
 
     def _measure(self, command: list[str]) -> Measurement:
         return measure(command, quiet_environment(), runs=self.runs, limit=self.limit)
@@ -115,7 +117,7 @@ class _Bench:
         curves: list[Curve] = []
         for name, sizes, make in series:
             points: list[tuple[int, Measurement]] = []
-            for size in sizes:
+            for size in sizes[:-1] if self.is_quick else sizes:
                 print(f"{size} {name}", file=sys.stderr)
                 folder = Path(tempfile.mkdtemp())
                 try:

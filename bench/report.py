@@ -70,7 +70,7 @@ def markdown(report: Report, picture: str) -> str:
 def _lines(report: Report, picture: str) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
-    yield "Made by `python -m bench`; every number on this page comes from one run of it."
+    yield "Made by `python -m bench`. Ratios only compare numbers of one run."
     yield ""
     yield (
         f"Machine: {report.machine}; load {report.load:.1f} when it ended. Medians of "
