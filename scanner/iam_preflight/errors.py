@@ -33,6 +33,8 @@ class ProblemKind(Enum):
     """An expression that is certainly in error, or configuration that cannot be built."""
     STALE_DATA = "SCAN-908"
     """The shipped AWS data is old."""
+    ACCOUNT_CONTEXT = "SCAN-909"
+    """A snapshot of an account that is truncated, old, contradictory, or something else."""
 
 
 FAILS_THE_SCAN = frozenset(
@@ -41,6 +43,7 @@ FAILS_THE_SCAN = frozenset(
         ProblemKind.SYNTAX,
         ProblemKind.RULE_CRASH,
         ProblemKind.LIMIT,
+        ProblemKind.ACCOUNT_CONTEXT,
     }
 )
 """Kinds after which the scan cannot vouch for the code: exit code 4."""

@@ -37,6 +37,8 @@ class Framework(Enum):
     CLOUDFORMATION = "cloudformation"
     PIPELINE = "pipeline"
     """Not deployed itself: what deploys."""
+    ACCOUNT = "account"
+    """Not code: what a snapshot says that an account already holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +119,17 @@ class Resource:
     is_data: bool = False
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether it is what an account already holds, not what the code will make."""
+        return self.deployment.framework is Framework.ACCOUNT
+
+    @property
     def block(self) -> str:
         """What all instances of it have in common: the address without modules and index."""
         if self.deployment.framework is Framework.CLOUDFORMATION:
             return self.name
+        if self.is_recorded:
+            return self.address
         return f"{self.native_type}.{self.name}"
 
     def get(self, name: str) -> Value | None:

@@ -61,6 +61,8 @@ class Rule:
     is_preview: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ()
     """Resource types it needs beyond those that carry policies, principals and roles."""
+    judges_records: ClassVar[bool] = False
+    """Whether it is also about what an account already holds, beside what the code will make."""
     yields_to: ClassVar[tuple[str, ...]] = ()
     """Rules that say it all: on the same cause this one is only mentioned under `also`."""
     compliance: ClassVar[Mapping[Framework, tuple[str, ...]]] = {}

@@ -70,6 +70,8 @@ class ScanOptions:
     hcl_reader: HclReader = "tree-sitter"
     today: dt.date = field(default_factory=_today)
     """The day on which ignores expire and dates are judged."""
+    account_context: tuple[SourceFile, ...] = ()
+    """Snapshots of what the accounts already hold."""
     baseline: tuple[Entry, ...] = ()
     base: Tree | None = None
     """The version whose ignores alone count; None: those of the scanned files."""
@@ -173,7 +175,7 @@ def scan_inventory(
 
 
 def _files(graph: Graph) -> Iterator[str]:
-    return (resource.header.path for resource in graph.resources)
+    return (one.header.path for one in graph.resources if not one.is_recorded)
 
 
 def judge(
@@ -226,10 +228,10 @@ def load_graph(
     from iam_preflight.graph.build import build_graph
 
     is_wanted = is_wanted_by(registry)
-    resources = _counted(
-        _with_pipelines(_resources(workspace, inventory, options, is_wanted), workspace, inventory),
-        options.progress,
+    code = _with_pipelines(
+        _resources(workspace, inventory, options, is_wanted), workspace, inventory
     )
+    resources = _counted(_with_account(code, workspace, options), options.progress)
     graph = build_graph(resources, options.settings, options.today)
     graph.missing_modules = tuple(
         problem for problem in workspace.problems if problem.kind is ProblemKind.UNRESOLVED_MODULE
@@ -313,6 +315,21 @@ def _with_pipelines(
         yield from load_pipelines(workspace, inventory.templates)
 
 
+def _with_account(
+    resources: Iterator[Resource], workspace: Workspace, options: ScanOptions
+) -> Iterator[Resource]:
+    """Resources of the code, and after them what the accounts already hold."""
+    yield from resources
+    if options.account_context:
+        from iam_preflight.account.load import load_account
+
+        options.progress("reading the account context")
+        max_days = options.settings.max_context_days
+        yield from load_account(
+            options.account_context, options.today, max_days, workspace.problems
+        )
+
+
 # ---------------------------------------------------------------- rules
 
 
@@ -333,26 +350,37 @@ def run_checks(
         try:
             for subject, found in _checks_of(rule, graph):
                 if is_asked(subject):
-                    yield rule, subject, list(found)
+                    yield rule, subject, [one for one in found if _is_told(rule, one)]
         except Exception as error:  # noqa: BLE001  the one place that turns a crash into SCAN-902
             message = f"rule {rule.id} failed: {type(error).__name__}: {error}"
             problems.append(Problem(ProblemKind.RULE_CRASH, message, rule.id))
 
 
+def _is_told(rule: Rule, finding: Finding) -> bool:
+    """Whether a finding is about the code, or the rule is about accounts as they are."""
+    return rule.judges_records or not finding.primary.span.source.is_record
+
+
 def _checks_of(rule: Rule, graph: Graph) -> Iterator[tuple[Subject, Iterator[Finding]]]:
+    def is_judged(resource: Resource) -> bool:
+        return rule.judges_records or not resource.is_recorded
+
+    policies = [policy for policy in graph.policies if is_judged(policy.resource)]
     if rule.implements("check_statement"):
-        for policy in graph.policies:
+        for policy in policies:
             for statement in policy.document.statements:
                 yield policy, rule.check_statement(statement, policy, graph)
     if rule.implements("check_policy"):
-        for policy in graph.policies:
+        for policy in policies:
             yield policy, rule.check_policy(policy, graph)
     if rule.implements("check_principal"):
         for principal in graph.principals:
-            yield principal, rule.check_principal(principal, graph)
+            if is_judged(principal.resource):
+                yield principal, rule.check_principal(principal, graph)
     if rule.implements("check_resource"):
         for resource in graph.of_type(*rule.reads):
-            yield resource, rule.check_resource(resource, graph)
+            if is_judged(resource):
+                yield resource, rule.check_resource(resource, graph)
     if rule.implements("check_graph"):
         yield None, rule.check_graph(graph)
 

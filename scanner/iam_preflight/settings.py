@@ -183,6 +183,11 @@ class Settings(Section, frozen=True):
     """Controls that another repository provides."""
     max_key_age_days: Annotated[int, Meta(ge=1)] = 90
     """How old an access key may become before the Config rule reports it."""
+    account_context: tuple[str, ...] = ()
+    """Exports of what the accounts already hold, files or folders from the folder of this file;
+    see docs/account-context.md."""
+    max_context_days: Annotated[int, Meta(ge=1)] = 30
+    """How old exports of accounts may be before they have to be made again."""
     max_unused_days: Annotated[int, Meta(ge=1)] = 30
     """How long credentials may lie unused before the Config rule reports them."""
     public_ok: tuple[str, ...] = ()

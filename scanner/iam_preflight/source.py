@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,21 +23,26 @@ class Position:
 
 
 class SourceFile:
-    """One file as it was read: `path` for people (always with `/`), `data` as bytes."""
+    """One file as it was read: `path` for people (always with `/`), `data` as bytes.
 
-    __slots__ = ("_is_ascii", "_line_starts", "data", "path")
+    A record is a snapshot of what an account holds: not code, and with personal data in it, so
+    that its places are named and its lines are not shown.
+    """
 
-    def __init__(self, path: str, data: bytes) -> None:
+    __slots__ = ("_is_ascii", "_line_starts", "data", "is_record", "path")
+
+    def __init__(self, path: str, data: bytes, *, is_record: bool = False) -> None:
         self.path = path
         self.data = data
+        self.is_record = is_record
         self._line_starts: list[int] | None = None
         self._is_ascii: bool | None = None
 
     def __repr__(self) -> str:
         return f"SourceFile({self.path!r}, {len(self.data)} bytes)"
 
-    def __reduce__(self) -> tuple[type[SourceFile], tuple[str, bytes]]:
-        return (SourceFile, (self.path, self.data))
+    def __reduce__(self) -> tuple[Callable[[str, bytes, bool], SourceFile], tuple[Any, ...]]:
+        return (_source_file, (self.path, self.data, self.is_record))
 
     @property
     def is_ascii(self) -> bool:
@@ -84,6 +93,10 @@ class SourceFile:
 
     def whole(self) -> Span:
         return Span(self, 0, len(self.data))
+
+
+def _source_file(path: str, data: bytes, is_record: bool) -> SourceFile:
+    return SourceFile(path, data, is_record=is_record)
 
 
 @dataclass(frozen=True, slots=True)

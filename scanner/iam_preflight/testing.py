@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iam_preflight.discovery import SKIPPED_DIRECTORIES, Workspace, inventory_of
+from iam_preflight.account.files import find_exports
+from iam_preflight.discovery import SKIPPED_DIRECTORIES, Workspace, find_root, inventory_of
 from iam_preflight.scan import Report, ScanOptions, scan, scan_inventory
 from iam_preflight.settings import FILE_NAME, Settings, load_settings
 
@@ -164,7 +165,10 @@ class Harness:
         if held is None:
             own = case.path / FILE_NAME
             settings = load_settings(own) if own.is_file() else Settings()
-            options = ScanOptions(settings=settings)
+            snapshots = find_exports(
+                [case.path / path for path in settings.account_context], find_root([case.path])
+            )
+            options = ScanOptions(settings=settings, account_context=tuple(snapshots))
             if case.path.is_file():
                 # by itself: Terraform would take the other fixtures of the folder with it
                 files = {case.path.name: case.path.read_bytes()}

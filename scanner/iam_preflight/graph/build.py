@@ -28,6 +28,7 @@ from iam_preflight.graph.model import (
     PrincipalKind,
     Workload,
 )
+from iam_preflight.graph.records import is_written, same_principals, sole_account
 from iam_preflight.graph.tags import tags_of
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.policy.document import DocumentUse, Pattern, pattern_from
@@ -132,6 +133,7 @@ class _Builder:
         self.documents: Documents = {}
         self._earlier = dict(earlier)
         self._texts: dict[int, list[Policy]] = {}
+        self._account = sole_account(resources)
 
     # ---- nodes
 
@@ -142,7 +144,7 @@ class _Builder:
                 continue
             name = self._name(resource)
             accounts = resource.provider.account_ids
-            account = accounts[0] if len(accounts) == 1 else None
+            account = accounts[0] if len(accounts) == 1 else self._account if not accounts else None
             tags = tags_of(resource)
             environment = self.environments.of_resource(resource, tags, account, name.text)
             path = resource.text("path") or "/"
@@ -157,7 +159,25 @@ class _Builder:
                 environment=environment,
             )
             self.principals.append(principal)
-            self.lookup.add(resource, principal, name.text)
+        self._join_records()
+        for principal in self.principals:
+            resource = principal.resource
+            names = (principal.arn.text,) if resource.is_recorded else ()
+            self.lookup.add(resource, principal, principal.name.text, *names)
+
+    def _join_records(self) -> None:
+        """What a snapshot and the code both have is the code's, which remembers the snapshot's."""
+        recorded = [one for one in self.principals if one.resource.is_recorded]
+        if not recorded:
+            return
+        coded = [one for one in self.principals if not one.resource.is_recorded]
+        same = same_principals(coded, recorded)
+        for one in recorded:
+            node = same.get(id(one))
+            if node is not None:
+                node.recorded = one
+                self.lookup.add(one.resource, node, one.arn.text)
+        self.principals = coded + [one for one in recorded if id(one) not in same]
 
     def _name(self, resource: Resource) -> Pattern:
         value = resource.get("name")
@@ -230,10 +250,28 @@ class _Builder:
         self._texts.setdefault(id(resource), []).append(policy)
         if origin is Origin.CUSTOMER_MANAGED:
             pattern = self._name(resource)
+            known = self._written(resource, pattern)
+            if known is not None:
+                known.recorded = policy
+                self.lookup.add(resource, known, text_of(resource.get("arn")) or "")
+                return policy
             self.lookup.add(resource, policy, pattern.text)
             path = resource.text("path") or "/"
             policy.arn = _arn_pattern(resource, "policy", path, pattern, None)
         return policy
+
+    def _written(self, resource: Resource, name: Pattern) -> Policy | None:
+        """For a managed policy of a snapshot, the code's own version of it."""
+        if not resource.is_recorded:
+            return None
+        found = self.lookup.named(Policy, name.text)
+        account = resource.provider.account_ids[0]
+        for policy in found:
+            if not policy.resource.is_recorded:
+                own = policy.resource.provider.account_ids
+                if own == (account,) or (not own and self._account == account):
+                    return policy
+        return None
 
     def _document(self, value: Value) -> Document:
         """The parsed document of a value; the same value is parsed once."""
@@ -398,6 +436,10 @@ class _Builder:
         for given, found, place in self.policies_of(arns, resource):
             assumptions = (*resource.assumptions, *given)
             if isinstance(found, Policy):
+                if resource.is_recorded and principal.recorded is not None:
+                    principal.recorded.attachments.append(Attachment(principal, found, place))
+                    if any(attachment.policy is found for attachment in principal.attachments):
+                        continue
                 _attach(principal, found, place, assumptions)
             else:
                 principal.unresolved.append((place, found))
@@ -421,6 +463,10 @@ class _Builder:
         value = resource.get(attribute)
         for policy in self._texts.get(id(resource), ()):
             for given, principal, place in self.principals_of(value, kind, resource):
+                if resource.is_recorded and principal.recorded is not None:
+                    principal.recorded.attachments.append(Attachment(principal, policy, place))
+                    if is_written(principal, policy):
+                        continue
                 _attach(principal, policy, place, (*resource.assumptions, *given))
 
     def _attach_customer_managed(self, resource: Resource) -> None:
@@ -451,6 +497,9 @@ class _Builder:
             return
         for policy in self._texts.get(id(resource), ()):
             if policy.use is DocumentUse.TRUST:
+                if principal.recorded is not None and resource.is_recorded:
+                    principal.recorded.trust = policy
+                    continue
                 principal.trust = policy
                 policy.attachments.append(Attachment(principal, policy, resource.header))
 

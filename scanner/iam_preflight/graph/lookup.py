@@ -44,6 +44,11 @@ class Lookup:
                 return node
         return None
 
+    def named(self, kind: type[Node], name: str) -> list[Node]:
+        """The nodes of a kind that have a name, wherever they are."""
+        found = (node for _, node in self._by_name.get((kind, name), ()))
+        return [node for node in found if isinstance(node, kind)]
+
     def find(self, item: Value, kind: type[Node], resource: Resource) -> Node | None:
         """The node of a kind that one value, written in a resource, refers to."""
         deployment = resource.deployment.path

@@ -65,6 +65,8 @@ class Policy:
     name: str
     arn: Pattern | None = None
     attachments: list[Attachment] = field(default_factory=list)
+    recorded: Policy | None = None
+    """The same policy as a snapshot of the account has it, before the change."""
     bounds: list[Principal] = field(default_factory=list)
     """Principals whose permissions boundary it is."""
     is_boundary: bool = False
@@ -158,6 +160,8 @@ class Principal:
     boundary: Boundary | None = None
     trust: Policy | None = None
     workloads: list[Workload] = field(default_factory=list)
+    recorded: Principal | None = None
+    """The same principal as a snapshot of the account has it, before the change."""
     unresolved: list[tuple[Span, Unknown]] = field(default_factory=list)
     """Attached policies whose documents are not here: where, and why."""
 
@@ -376,7 +380,7 @@ class Graph:
         counts = dict.fromkeys(Resolution, 0)
         reasons: dict[str, int] = {}
         for policy in self.policies:
-            if policy.is_source_only or policy.is_composed:
+            if policy.is_source_only or policy.is_composed or policy.resource.is_recorded:
                 continue
             open_holes = [h for h in policy.document.holes if h.reason not in SETTLED_BY_AWS]
             resolution = policy.document.resolution
@@ -390,7 +394,7 @@ class Graph:
             reasons.items(), key=lambda item: (-item[1], item[0])
         )
         return Coverage(
-            len(self.principals),
+            sum(1 for principal in self.principals if not principal.resource.is_recorded),
             counts[Resolution.FULL],
             counts[Resolution.PARTLY],
             counts[Resolution.NONE],

@@ -62,10 +62,14 @@ class Organization:
 
     def __init__(self, resources: Iterable[Resource], policies: Iterable[Policy]) -> None:
         self.targets: dict[str, Target] = {}
+        self.management: str | None = None
+        """The management account, where a snapshot says which it is."""
         listed = [r for r in resources if r.type.startswith("aws_organizations_")]
         for resource in listed:
             if resource.type in (ROOT_TYPE, UNIT_TYPE, ACCOUNT_TYPE):
                 self._add(resource)
+            if resource.type == ROOT_TYPE and resource.is_recorded:
+                self.management = resource.text("master_account_id")
         for resource in listed:
             if resource.type in (UNIT_TYPE, ACCOUNT_TYPE):
                 self._place(resource)
@@ -87,7 +91,7 @@ class Organization:
 
     def _add(self, resource: Resource) -> None:
         is_root = resource.type == ROOT_TYPE
-        key = "root" if is_root else _key(resource.deployment.path, resource.address)
+        key = "root" if is_root else _own_key(resource)
         account = resource.text("id") or resource.text("account_id")
         existing = self.targets.get(key)
         if existing is None:
@@ -96,7 +100,7 @@ class Organization:
             existing.resource = existing.resource or resource
 
     def _place(self, resource: Resource) -> None:
-        target = self.targets[_key(resource.deployment.path, resource.address)]
+        target = self.targets[_own_key(resource)]
         # CloudFormation has a list for it
         parents = [parent for _, parent in items_of(resource.get("parent_id"))]
         if parents:
@@ -134,6 +138,8 @@ class Organization:
     def chain_of(self, principal: Principal) -> list[Target]:
         """The targets above a principal's account, as far as the code says; else the root."""
         if principal.account is not None:
+            if principal.account == self.management:
+                return []  # no control policy binds the management account
             for target in self.targets.values():
                 if target.account == principal.account:
                     return target.chain()
@@ -161,6 +167,10 @@ class Organization:
             documents = tuple(policy.document for policy, _ in target.policies if policy.use is use)
             if not documents:
                 continue
+            if any(place.source.is_record for _, place in target.policies):
+                # a snapshot has all there is, FullAWSAccess where it is attached
+                levels.append(documents)
+                continue
             if not any(s.is_allow for document in documents for s in document.statements):
                 documents = (*documents, full_access)
             levels.append(documents)
@@ -178,6 +188,13 @@ class Organization:
         for target in self.targets.values():
             for policy, place in target.policies:
                 yield policy, target, place
+
+
+def _own_key(resource: Resource) -> str:
+    """The key of a target: what an account already holds is named by its id everywhere."""
+    if resource.is_recorded:
+        return resource.address
+    return _key(resource.deployment.path, resource.address)
 
 
 def _key(deployment: str, address: str) -> str:

@@ -54,9 +54,11 @@ def _masked(match: re.Match[str]) -> str:
 
 
 def excerpts_of(places: Sequence[tuple[Span, str, MarkKind]]) -> tuple[Excerpt, ...]:
-    """Excerpts that show all places, the one with the first place first."""
+    """Excerpts that show all places, the one with the first place first; none of records."""
     clusters: list[list[tuple[Span, str, MarkKind]]] = []
     for place in places:
+        if place[0].source.is_record:
+            continue
         home = next((one for one in clusters if _is_near(place[0], one)), None)
         if home is None:
             clusters.append([place])

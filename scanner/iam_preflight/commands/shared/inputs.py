@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iam_preflight.registry import Registry
     from iam_preflight.scan import ScanOptions
     from iam_preflight.settings import Settings
+    from iam_preflight.source import SourceFile
     from iam_preflight.terraform.load import HclReader
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
@@ -62,6 +63,7 @@ class Inputs:
     workspace: str
     hcl_reader: HclReader
     parameters: tuple[str, ...]
+    account_context: tuple[Path, ...]
     select: tuple[str, ...]
     ignore: tuple[str, ...]
     rules: tuple[Path, ...]
@@ -109,6 +111,7 @@ class Inputs:
             },
             plans=tuple(_inside(plan, top, "--plan") for plan in self.plans),
             parameters=self.parameters,
+            account_context=self._snapshots(settings, folder, top),
             terraform_workspace=self.workspace,
             hcl_reader=self.hcl_reader,
             base=self._revision(self.suppressions_from, top),
@@ -116,6 +119,23 @@ class Inputs:
             **changes,
         )
         return Prepared(paths, top, self.selected(registry, settings), options, finder)
+
+    def _snapshots(self, settings: Settings, folder: str, top: Path) -> tuple[SourceFile, ...]:
+        """The exports of accounts: of the command line, wherever they are, else of the settings.
+
+        Settings are part of the repository: theirs do not leave it.
+        """
+        paths = self.account_context
+        if not paths:
+            paths = tuple(
+                top / _inside(str(top / folder / one), top, "account_context")
+                for one in settings.account_context
+            )
+        if not paths:
+            return ()
+        from iam_preflight.account.files import find_exports
+
+        return tuple(find_exports(paths, top))
 
     def selected(self, registry: Registry, settings: Settings) -> Registry:
         """The rules that the command line or the settings leave."""
@@ -332,6 +352,15 @@ _OPTIONS = (
         multiple=True,
         metavar="FILE|KEY=VALUE",
         help="Values of CloudFormation parameters.",
+    ),
+    _option(
+        "--account-context",
+        section=INPUT,
+        multiple=True,
+        metavar="PATH",
+        type=click.Path(path_type=Path, exists=True),
+        help="Export of what an account already holds (file or folder; may be given several"
+        " times): see docs/account-context.md. Nothing is asked of AWS.",
     ),
     _option(
         "--config",

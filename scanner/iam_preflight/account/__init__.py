@@ -1,0 +1,1 @@
+"""Front end for snapshots of accounts: what AWS already holds, as resources."""
