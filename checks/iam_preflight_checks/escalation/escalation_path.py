@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Place, Severity
+from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.narrative import evidence_of, standing_text, start_of
 from iam_preflight.rules import Rule
 
@@ -45,6 +46,8 @@ class EscalationPath(Rule):
     references = ("https://pathfinding.cloud/",)
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+        if is_exempt(principal, graph.settings):
+            return
         path = graph.paths.to_admin(principal)
         if path is None or len(path.hops) < 2:
             return

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.narrative import others, start_of, sure, worst
 from iam_preflight.knowledge.escalation import MethodKind
 from iam_preflight.rules import Rule
@@ -59,10 +60,7 @@ class OrganizationTakeover(Rule):
     )
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        settings = graph.settings
-        if graph.escalations.is_admin(principal):
-            return
-        if principal.is_listed((*settings.admin_roles, *settings.break_glass_roles)):
+        if graph.escalations.is_admin(principal) or is_exempt(principal, graph.settings):
             return
         found = worst(sure(graph.escalations.of_kind(principal, MethodKind.ORGANIZATION)), graph)
         if not found:

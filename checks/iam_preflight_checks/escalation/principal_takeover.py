@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.narrative import (
     others,
     severity_of,
@@ -63,7 +64,7 @@ class PrincipalTakeover(Rule):
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
         escalations = graph.escalations
-        if escalations.is_powerful(principal):
+        if escalations.is_powerful(principal) or is_exempt(principal, graph.settings):
             return
         found = [one for one in escalations.of_principals(principal) if self._is_told(one, graph)]
         if found:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.narrative import others, start_of, sure, worst
 from iam_preflight.rules import Rule
 
@@ -51,7 +52,7 @@ class RemovableGuardrail(Rule):
     )
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        if graph.escalations.is_admin(principal):
+        if graph.escalations.is_admin(principal) or is_exempt(principal, graph.settings):
             return
         found = worst(sure(graph.escalations.of_guards(principal)), graph)
         if not found:

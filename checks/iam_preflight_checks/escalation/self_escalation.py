@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.narrative import others, severity_of, start_of, story_of, sure, worst
 from iam_preflight.knowledge.escalation import Target
 from iam_preflight.rules import Rule
@@ -71,6 +72,8 @@ class SelfEscalation(Rule):
     )
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
+        if is_exempt(principal, graph.settings):
+            return
         found = worst(sure(graph.escalations.of_self(principal)), graph)
         if not found:
             return

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Severity
+from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.narrative import (
     others,
     severity_of,
@@ -59,7 +60,7 @@ class WorkloadHijack(Rule):
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
         escalations = graph.escalations
-        if escalations.is_powerful(principal):
+        if escalations.is_powerful(principal) or is_exempt(principal, graph.settings):
             return
         found = worst(sure(escalations.of_workloads(principal)), graph)
         if not found:

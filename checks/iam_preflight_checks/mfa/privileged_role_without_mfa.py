@@ -28,9 +28,9 @@ class PrivilegedRoleWithoutMfa(Rule):
 
     Services, identity providers, roles (whose first hop has to ask), Identity Center's own
     roles and partners' machines that show an ExternalId are left alone, and with `no_users` in
-    the settings so are your own accounts. A role that is only allowed something sensitive is
-    medium, and of low confidence where accounts of an organization may take it: those are most
-    often machines. A role listed under `break_glass_roles` is critical.
+    the settings so are your own accounts, unless a user of theirs is named. A role that is only
+    allowed something sensitive is medium, and of low confidence where accounts of an organization
+    may take it: those are most often machines. A role listed under `break_glass_roles` is critical.
 
     ## Why it matters
     A stolen password or access key is then enough to become the role and do what it may.
@@ -134,9 +134,15 @@ def _without_mfa(principal: Principal, graph: Graph) -> list[tuple[Grant, Truth]
         people = min(admits_people(grant), asks_for_mfa(statement).negated())
         if people is Truth.NO or requires_external_id(statement):
             continue
-        if graph.settings.no_users and grant.ownership in (Ownership.OWN, Ownership.ORGANIZATION):
+        if graph.settings.no_users and _is_own_account(grant):
             continue
         held = found.get(id(statement))
         if held is None or people > held[1]:
             found[id(statement)] = (grant, people)
     return list(found.values())
+
+
+def _is_own_account(grant: Grant) -> bool:
+    """Whether it lets in whoever an account of one's own has; not the one user that it names."""
+    is_own = grant.ownership in (Ownership.OWN, Ownership.ORGANIZATION)
+    return is_own and ":user/" not in grant.principal.pattern.text

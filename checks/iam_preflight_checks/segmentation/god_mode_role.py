@@ -30,8 +30,9 @@ class GodModeRole(Rule):
     It speaks for itself where such a role is shared: by workloads of several kinds, or by
     several of services, people, identity providers and accounts. Where only one of them has it,
     the policy that makes it an administrator is the flaw, and the finding about that policy
-    (LEAST-001, LEAST-002, LEAST-007) names this rule under `also`. Roles that a tool of AWS's
-    own needs (the CDK's execution role, Control Tower, StackSets) are medium.
+    (LEAST-001, LEAST-002, LEAST-007) names this rule under `also`. Permission sets and roles
+    that only one of them has are high. Roles that a tool of AWS's own needs (the CDK's execution
+    role, Control Tower, StackSets) are medium.
 
     ## Why it matters
     One role that does everything cannot be taken away from anybody, and one leak of any of its
@@ -81,15 +82,15 @@ class GodModeRole(Rule):
         if graph.standing(principal) is not Standing.ADMIN:
             return
         users = _users(principal, graph)
+        is_shared = len(users) > 1
         tool = platform_of(principal.name.text)
         severity = Severity.CRITICAL
         if tool is not None:
             severity = Severity.MEDIUM
-        elif principal.kind is PrincipalKind.PERMISSION_SET:
+        elif principal.kind is PrincipalKind.PERMISSION_SET or not is_shared:
             severity = Severity.HIGH
         shared = ", used by " + " and by ".join(label for label, _ in users) if users else ""
         evidence = evidence_of(principal, graph)
-        is_shared = len(users) > 1
         yield self.finding(
             f"{principal.label} is an administrator{shared}"
             + (f"; {tool} needs it" if tool is not None else ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iam_preflight.graph.segregation import Segregation
+from iam_preflight.graph.segregation import ASSIGNMENT, Segregation
 from iam_preflight.resources import Resource
 from iam_preflight.values import Reference, holes_of, show
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from iam_preflight.graph.segregation import Placement
     from iam_preflight.values import Value
 
-TYPE = "aws_ssoadmin_account_assignment"
 ORGANIZATION_DATA = ("aws_organizations_organization", "aws_organizations_accounts")
 
 
@@ -44,7 +43,7 @@ class Assignment:
 def assignments(graph: Graph) -> Iterator[Assignment]:
     """Every assignment in the code."""
     segregation = Segregation(graph)
-    for resource in graph.of_type(TYPE):
+    for resource in graph.of_type(ASSIGNMENT):
         if resource.text("target_type") not in (None, "AWS_ACCOUNT"):
             continue
         whom = resource.get("principal_id")

@@ -44,6 +44,7 @@ class Permissions:
         self.organization = Organization(resources, policies)
         self._effective: dict[int, Effective] = {}
         self._unbounded: dict[int, Effective] = {}
+        self._unguarded: dict[int, Effective] = {}
         self._alone: dict[int, Effective] = {}
         self._tests: dict[int, frozenset[str]] = {}
         self._contexts: dict[tuple[int, frozenset[tuple[str, str]], int], Context] = {}
@@ -80,6 +81,18 @@ class Permissions:
             policies = self._policy_set(principal, is_bounded=False)
             found = Effective(self.evaluator, policies, _caller(principal))
             self._unbounded[id(principal)] = found
+        return found
+
+    def without_control_policies(self, principal: Principal) -> Effective:
+        """What its own policies and its boundary allow, whatever binds the whole account."""
+        if not self.organization:
+            return self.of(principal)
+        found = self._unguarded.get(id(principal))
+        if found is None:
+            bound = self._policy_set(principal)
+            policies = PolicySet(identity=bound.identity, boundary=bound.boundary)
+            found = Effective(self.evaluator, policies, _caller(principal))
+            self._unguarded[id(principal)] = found
         return found
 
     def _policy_set(self, principal: Principal, *, is_bounded: bool = True) -> PolicySet:

@@ -195,8 +195,13 @@ class Escalations:
     # ---- how much somebody may do
 
     def is_admin(self, principal: Principal) -> bool:
-        """Whether its policies alone make it an administrator, whatever the unknowns are."""
-        return self.graph.effective(principal).is_admin is Truth.YES
+        """Whether its policies alone make it an administrator, whatever the unknowns are.
+
+        What control policies take from everybody in the account it cannot win back by becoming
+        somebody else there.
+        """
+        own = self.permissions.without_control_policies(principal)
+        return self.graph.effective(principal).is_admin is Truth.YES or own.is_admin is Truth.YES
 
     def is_powerful(self, principal: Principal) -> bool:
         """Whether it is an administrator or can surely make itself one."""

@@ -6,6 +6,7 @@ assumption. Where nothing tells, nothing is said.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from iam_preflight.values import Value
 
 Node = TypeVar("Node")
+
+ASSIGNMENT = "aws_ssoadmin_account_assignment"
 
 ENVIRONMENT_TAG = re.compile(r"aws:(principal|resource)tag/(environment|env|stage)")
 _ARN_FIELDS = 5
@@ -49,8 +52,26 @@ class Segregation:
     # ---- who and what is where
 
     def of_principal(self, principal: Principal) -> Placement | None:
-        """The environment of a principal that the code has."""
+        """The environment of a principal that the code has.
+
+        A permission set is where it is assigned, not in the account that manages it.
+        """
+        assigned = self._assigned.get(id(principal))
+        if assigned:
+            return next(iter(assigned.values())) if len(assigned) == 1 else None
         return self._of(principal.resource, principal.account, principal.name.text)
+
+    @functools.cached_property
+    def _assigned(self) -> dict[int, dict[str, Placement]]:
+        """The environments in which permission sets are assigned, by set."""
+        found: dict[int, dict[str, Placement]] = {}
+        for resource in self._graph.of_type(ASSIGNMENT):
+            held = self._graph.principal_named(resource, "permission_set_arn")
+            target = resource.get("target_id")
+            placed = self.of_account_value(target, resource) if target is not None else None
+            if held is not None and placed is not None:
+                found.setdefault(id(held), {})[placed.environment] = placed
+        return found
 
     def of_resource(self, resource: Resource) -> Placement | None:
         """The environment of a resource that the code has, by what it says of itself."""

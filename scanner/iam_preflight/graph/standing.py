@@ -6,7 +6,6 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from iam_preflight.knowledge.catalog import AccessLevel
-from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph, Principal
@@ -42,9 +41,9 @@ class Standing(IntEnum):
 
 def standing_of(principal: Principal, graph: Graph) -> Standing:
     """The standing of a principal; ways through other principals are not followed here."""
-    if graph.effective(principal).is_admin is Truth.YES:
-        return Standing.ADMIN
     escalations = graph.escalations
+    if escalations.is_admin(principal):
+        return Standing.ADMIN
     if escalations.is_powerful(principal):
         return Standing.ESCALATING
     return Standing.SENSITIVE if escalations.power(principal) else Standing.ORDINARY
