@@ -23,6 +23,7 @@ from iam_preflight.values import (
     Known,
     Listing,
     Mapping,
+    Reason,
     Scalar,
     Text,
     Unknown,
@@ -45,6 +46,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _PLAIN = re.compile(r'[^"\\\ue000\x00-\x1f]+')
 _SLOPPY = re.compile(r'[^"\\\ue000]+')
+_AFTER_A_HOLE = ' \t\r\n,]}{["' + HOLE
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -204,7 +206,7 @@ class _Reader:
                 self.at += 1
                 hole = self.holes[start]
                 following = self._peek()
-                if following and following not in " \t\r\n,]}":
+                if following and following not in _AFTER_A_HOLE:
                     raise self._error("text directly after an interpolated value")
                 return hole
             case "":
@@ -291,18 +293,38 @@ class _Reader:
         self._enter()
         self.at += 1
         items: list[Value] = []
-        self._space()
+        self._separator()
         while self._peek() != "]":
-            items.append(self._value())
-            self._space()
-            if self._peek() == ",":
-                self.at += 1
-                self._space()
-            elif self._peek() != "]":
+            item = self._value()
+            items.append(item)
+            if not self._separator() and self._peek() != "]":
                 raise self._error("expected a comma or a closing bracket")
         self.at += 1
         self.depth -= 1
         return Listing(tuple(items), self.origin.span(start, self.at))
+
+    def _separator(self) -> bool:
+        """Passes over what stands between two items, and says whether another may follow.
+
+        Whoever fills a hole also sets the commas around it, as does what is repeated.
+        """
+        before = self.text[self.at - 1]
+        is_loose = before == HOLE
+        commas = 1 if before in "[{" else 0
+        self._space()
+        while True:
+            if self._is_repetition():
+                is_loose = True
+            elif self._peek() == "," and (is_loose or not commas):
+                commas += 1
+            else:
+                return is_loose or commas > 0 or self._peek() == HOLE
+            self.at += 1
+            self._space()
+
+    def _is_repetition(self) -> bool:
+        hole = self.holes.get(self.at)
+        return hole is not None and hole.reason is Reason.REPEATED
 
     def _object(self) -> Mapping:
         start = self.at
@@ -310,27 +332,28 @@ class _Reader:
         self.at += 1
         entries: dict[str, Value] = {}
         key_spans: dict[str, Span] = {}
-        self._space()
+        rest: Unknown | None = None
+        self._separator()
         while self._peek() != "}":
-            if self._peek() != '"':
-                raise self._error("expected a key in double quotes")
-            key = self._string()
-            self._space()
-            if self._peek() != ":":
-                raise self._error("expected a colon after a key")
-            self.at += 1
-            self._space()
-            value = self._value()
-            # a key is a name: masked ones would all be the same one
-            name = key.value if isinstance(key, Known) else show(key)
-            entries[str(name)] = value
-            key_spans[str(name)] = key.span
-            self._space()
-            if self._peek() == ",":
+            if self._peek() == HOLE:
+                rest = rest or self.holes[self.at]
+                self.at += 1
+            elif self._peek() == '"':
+                key = self._string()
+                self._space()
+                if self._peek() != ":":
+                    raise self._error("expected a colon after a key")
                 self.at += 1
                 self._space()
-            elif self._peek() != "}":
+                value = self._value()
+                # a key is a name: masked ones would all be the same one
+                name = key.value if isinstance(key, Known) else show(key)
+                entries[str(name)] = value
+                key_spans[str(name)] = key.span
+            else:
+                raise self._error("expected a key in double quotes")
+            if not self._separator() and self._peek() != "}":
                 raise self._error("expected a comma or a closing brace")
         self.at += 1
         self.depth -= 1
-        return Mapping(entries, self.origin.span(start, self.at), key_spans)
+        return Mapping(entries, self.origin.span(start, self.at), key_spans, rest)

@@ -51,6 +51,7 @@ class Reason(Enum):
     REGION = "region that is deployed to"
     PARTITION = "partition that is deployed to"
     EACH = "for_each over an unknown collection"
+    REPEATED = "repeated for each of an unknown collection"
     FUNCTION = "function of an unknown value"
     UNSUPPORTED = "not evaluated"
     CYCLE = "refers to itself"

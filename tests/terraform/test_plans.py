@@ -175,3 +175,10 @@ def test_named_file_that_is_neither_plan_nor_template_is_an_error(tmp_path: Path
 def test_such_a_file_in_a_folder_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "package.json").write_text('{"name": "x"}')
     assert scan(str(tmp_path), code=3)["problems"] == []
+
+
+def test_words_of_aws_are_read_in_what_a_plan_hides(folder: Path) -> None:
+    """A policy is sensitive as a whole for the one value in it: its actions are no secret."""
+    report = scan(str(folder / "src"), "--plan", write_plan(folder / "plan.json"))
+    told = [finding["message"] for finding in report["findings"] if finding["rule"] == "LEAST-014"]
+    assert told == []

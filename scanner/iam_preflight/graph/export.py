@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.accounts import Ownership
+from iam_preflight.graph.alternatives import with_alternatives
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.graph.tags import tags_of
 from iam_preflight.graph.trust import grants
 from iam_preflight.policy.document import DocumentUse, Resolution
-from iam_preflight.values import plain, show
+from iam_preflight.values import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,10 @@ _KINDS = {
     "aws_iam_user": "user",
     "aws_iam_group": "group",
     "aws_iam_policy": "policy",
+    "aws_iam_role_policy": "policy",
+    "aws_iam_user_policy": "policy",
+    "aws_iam_group_policy": "policy",
+    "aws_ssoadmin_permission_set_inline_policy": "policy",
     "aws_iam_policy_document": "policy_document",
     "aws_iam_instance_profile": "instance_profile",
     "aws_ssoadmin_permission_set": "permission_set",
@@ -50,6 +55,8 @@ _EDGES_ONLY = (
     "_assignment",
 )
 """Types that only tie others together: they are edges, not nodes."""
+_OF_THE_CODE = "terraform_"
+"""Outputs, providers and backends."""
 
 
 def as_data(graph: Graph) -> dict[str, Any]:
@@ -58,7 +65,7 @@ def as_data(graph: Graph) -> dict[str, Any]:
     return {
         "version": VERSION,
         "nodes": list(_nodes(graph, ids)),
-        "edges": list(_edges(graph, ids)),
+        "edges": list(_once(_edges(graph, ids))),
     }
 
 
@@ -76,7 +83,7 @@ class NodeIds:
 
 
 def is_node(resource: Resource) -> bool:
-    return not resource.type.endswith(_EDGES_ONLY)
+    return not resource.type.endswith(_EDGES_ONLY) and not resource.type.startswith(_OF_THE_CODE)
 
 
 @dataclass(slots=True)
@@ -106,11 +113,16 @@ def _nodes(graph: Graph, ids: NodeIds) -> Iterator[dict[str, Any]]:
     outside: dict[str, Grant] = {}
     for principal in graph.principals:
         for grant in grants(principal.trust, graph.accounts):
-            if not grant.is_aws or grant.ownership is Ownership.EXTERNAL:
+            if _is_outside(grant):
                 outside.setdefault(outside_id(grant), grant)
     for node_id, grant in outside.items():
         kind = "service" if grant.is_service else "provider" if grant.is_federated else "external"
         yield _bare_node(node_id, kind, grant.principal.kind, grant.principal.pattern.text)
+
+
+def _is_outside(grant: Grant) -> bool:
+    """Whether somebody is let in who is not in the code: those who are have edges of their own."""
+    return not grant.is_aws or grant.ownership is not Ownership.OWN
 
 
 def _node(node_id: str, node: _Node) -> dict[str, Any]:
@@ -181,7 +193,7 @@ def _document(document: Document, use: str, attribute: str, place: Span) -> dict
         "line": place.line,
         "resolved": document.resolution.value,
         "why": [hole.explanation for hole in why],
-        "document": plain(document.value) if document.value is not None else None,
+        "document": with_alternatives(document.value) if document.value is not None else None,
     }
 
 
@@ -207,13 +219,23 @@ def _edges(graph: Graph, ids: NodeIds) -> Iterator[dict[str, Any]]:
                 place = Place(membership.place, "in the group")
                 yield _edge(source, group, "member of", [place])
         for grant in grants(principal.trust, graph.accounts):
-            if not grant.is_aws or grant.ownership is Ownership.EXTERNAL:
+            if _is_outside(grant):
                 place = Place(grant.principal.span, "trusts")
                 yield _edge(outside_id(grant), source, "can assume", [place])
     for workload in graph.workloads:
         source, target = ids.of(workload.resource), ids.of(workload.role.resource)
         yield _edge(source, target, "runs as", [Place(workload.place, workload.attribute)])
     yield from _escalations(graph, ids)
+
+
+def _once(edges: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Each edge once, however many places make it true."""
+    found: dict[tuple[str, str, str, str | None], dict[str, Any]] = {}
+    for edge in edges:
+        known = found.setdefault((edge["from"], edge["to"], edge["kind"], edge["method"]), edge)
+        if known is not edge:
+            known["why"] += [place for place in edge["why"] if place not in known["why"]]
+    yield from found.values()
 
 
 def _escalations(graph: Graph, ids: NodeIds) -> Iterator[dict[str, Any]]:

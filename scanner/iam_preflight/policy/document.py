@@ -8,7 +8,7 @@ element may be there only under assumptions; neither ever removes a statement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -94,8 +94,23 @@ def pattern_from(value: Value, assumptions: Assumptions = ()) -> Pattern | None:
         elif isinstance(piece, Fragment):
             parts.append(piece.text)
     reference = getattr(value, "reference", None)
-    is_sensitive = any(piece.sensitive for piece in pieces)
+    is_sensitive = any(piece.sensitive for piece in pieces) and not _is_no_secret(parts)
     return Pattern(tuple(parts), value.span, assumptions, reference, is_sensitive)
+
+
+def word_from(value: Value, assumptions: Assumptions = ()) -> Pattern | None:
+    """A word of AWS's own, like the name of an action, as a pattern: nobody's secret.
+
+    A plan marks a policy as sensitive as a whole, for whatever one value went into it.
+    """
+    pattern = pattern_from(value, assumptions)
+    return replace(pattern, is_sensitive=False) if pattern is not None else None
+
+
+def _is_no_secret(parts: list[str | Unknown]) -> bool:
+    """Whether the text is wildcards or a truth value, by which rules decide."""
+    text = parts[0] if len(parts) == 1 else None
+    return isinstance(text, str) and (not text.strip("*?:") or text.lower() in ("true", "false"))
 
 
 @dataclass(frozen=True, slots=True)

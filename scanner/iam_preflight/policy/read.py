@@ -21,6 +21,7 @@ from iam_preflight.policy.document import (
     Resolution,
     Statement,
     pattern_from,
+    word_from,
 )
 from iam_preflight.values import (
     Assumptions,
@@ -41,7 +42,7 @@ from iam_preflight.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from iam_preflight.source import Span
 
@@ -224,7 +225,9 @@ class _Reader:
         is_not_action = "NotAction" in entries
         is_not_resource = "NotResource" in entries
         is_not_principal = "NotPrincipal" in entries
-        actions = self._patterns(entries.get("NotAction" if is_not_action else "Action"), given)
+        actions = self._patterns(
+            entries.get("NotAction" if is_not_action else "Action"), given, word_from
+        )
         if "Action" not in entries and not is_not_action:
             self._problem("a statement needs Action or NotAction", value.span)
         self._check_elements(value, entries, key_spans)
@@ -290,13 +293,18 @@ class _Reader:
                 self._problem('Effect must be "Allow" or "Deny"', arm.span)
         return out
 
-    def _patterns(self, value: Value | None, given: Assumptions) -> tuple[Pattern, ...]:
+    def _patterns(
+        self,
+        value: Value | None,
+        given: Assumptions,
+        make: Callable[[Value, Assumptions], Pattern | None] = pattern_from,
+    ) -> tuple[Pattern, ...]:
         out: list[Pattern] = []
         for more, item in items_of(value, given):
             if isinstance(item, Listing):
-                out.extend(self._patterns(item, more))
+                out.extend(self._patterns(item, more, make))
                 continue
-            pattern = pattern_from(item, more)
+            pattern = make(item, more)
             if pattern is None:
                 self._problem("expected a string or a list of strings", item.span)
             else:
@@ -323,7 +331,8 @@ class _Reader:
                         kind = _KINDS.get(key.lower())
                         if kind is None and key != "*":
                             self._problem(f'"{key}" is not a type of principal', arm.key_span(key))
-                        for pattern in self._patterns(entries[key], more):
+                        make = word_from if kind == "Service" else pattern_from
+                        for pattern in self._patterns(entries[key], more, make):
                             yield PrincipalPattern(kind or key, pattern)
                 case Listing():
                     self._problem('Principal must be "*" or an object', arm.span)

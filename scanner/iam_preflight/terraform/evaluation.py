@@ -278,11 +278,14 @@ class _Renderer:
         if len(arms) > 1:
             self._append(self._for_arms(part, scope, arms))
             return
-        pairs = collection_pairs(arms[0][1], scope)
+        arm = arms[0][1]
+        pairs = collection_pairs(arm, scope)
+        more = arm.rest if isinstance(arm, Listing | Mapping) else None
+        if pairs is None and isinstance(arm, Unknown) and not is_error(arm):
+            pairs, more = [], deeper(arm, "[*]", "", part.collection.span)
         if pairs is None or any(given for given, _, _ in pairs):
-            failed = arms[0][1]
-            is_failed = isinstance(failed, Unknown) and is_error(failed)
-            self._append(self._checked([((), [failed if is_failed else hole])]))  # type: ignore[list-item]
+            failed = isinstance(arm, Unknown) and is_error(arm)
+            self._append(self._checked([((), [arm if failed else hole])]))  # type: ignore[list-item]
             return
         for _, key, value in pairs:
             names = {part.value: value}
@@ -291,9 +294,33 @@ class _Renderer:
             inner = scope.with_names(names)
             for piece in part.body:
                 self.add(piece, inner)
-        rest = getattr(arms[0][1], "rest", None)
-        if rest is not None:
-            self._append([((), [hole])])
+        if more is not None:
+            self._append(self._any_number(part, scope, more, hole))
+
+    def _any_number(
+        self, part: ForDirective, scope: Scope, item: Value, hole: Unknown
+    ) -> _Alternatives:
+        """What is written for items that nobody knows: once, if it looks like JSON, else a hole.
+
+        Marks around it tell the reader of JSON that it is there any number of times, so that a
+        separator may be missing or be too many. Alternatives that differ in those alone are one.
+        """
+        span = part.collection.span
+        names = {part.value: item}
+        if part.key is not None:
+            names[part.key] = Unknown(Reason.EACH, f"key of {label_of(span)}", span)
+        text = render(part.body, scope.with_names(names), part.span)
+        mark = Unknown(Reason.REPEATED, label_of(span), part.span)
+        once: dict[str, tuple[Assumptions, list[Fragment | Unknown]]] = {}
+        for given, pieces in self._pieces_of(text, part.span):
+            written = "".join(
+                piece.text if isinstance(piece, Fragment) else piece.label for piece in pieces
+            )
+            if '"' not in written:
+                return [((), [hole])]
+            bare = "".join(written.split()).strip(",")
+            once[bare] = (() if bare in once else given, [mark, *pieces, mark])
+        return list(once.values())
 
     def _for_arms(
         self, part: ForDirective, scope: Scope, arms: list[tuple[Assumptions, Value]]
