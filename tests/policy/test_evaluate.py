@@ -133,6 +133,48 @@ def test_a_hole_in_a_resource_is_a_maybe():
     assert verdict(arn="arn:aws:s3:::data", identity=(held,)) is Truth.NO
 
 
+@pytest.mark.parametrize(
+    ("resource", "doubt"),
+    [
+        ("arn:aws:sqs:eu-west-1:«var.account»:orders", Doubt.PLACE),
+        ("arn:aws:sqs:«var.region»:«var.account»:orders", Doubt.PLACE),
+        ("arn:aws:sqs:eu-west-1:«var.account»:ord*", Doubt.PLACE),
+        ("arn:aws:sqs:eu-west-1:«var.account»:«var.queue»", Doubt.HOLE),
+        ("arn:aws:sqs:eu-west-1:«var.account»x:orders", None),
+    ],
+)
+def test_an_unknown_account_is_less_of_a_doubt_than_an_unknown_name(resource, doubt):
+    held = policy(allow("sqs:*", resource))
+    decision = decide("sqs:SendMessage", f"arn:aws:sqs:eu-west-1:{OWN}:orders", identity=(held,))
+    expected = (Truth.NO, Doubt.NONE) if doubt is None else (Truth.MAYBE, doubt)
+    assert (decision.truth, decision.doubt) == expected
+
+
+def test_an_unknown_account_keeps_names_apart():
+    held = policy(allow("sqs:*", "arn:aws:sqs:eu-west-1:«var.account»:orders"))
+    arn = f"arn:aws:sqs:eu-west-1:{OWN}:invoices"
+    assert verdict("sqs:SendMessage", arn, identity=(held,)) is Truth.NO
+
+
+@pytest.mark.parametrize(
+    ("named", "doubt"),
+    [
+        ("arn:aws:iam::«var.account»:role/app", Doubt.PLACE),
+        ("arn:aws:iam::«var.account»:role/«var.name»", Doubt.HOLE),
+        ("arn:aws:iam::«var.account»:root", Doubt.HOLE),
+    ],
+)
+def test_whoever_is_named_in_an_unknown_account(named, doubt):
+    decision = decide(
+        caller=Caller.role(ROLE), account=OTHER, identity=(ALL,), resource=trusting(named)
+    )
+    assert (decision.truth, decision.doubt) == (Truth.MAYBE, doubt)
+
+
+def trusting(principal):
+    return policy(allow("*", Principal={"AWS": principal}))
+
+
 def test_the_same_hole_is_the_same_text():
     arn = policy(allow("*", "arn:aws:iam::«account»:role/app")).statements[0].resources[0]
     own = policy(allow("iam:GetRole", "arn:aws:iam::«account»:role/*"))

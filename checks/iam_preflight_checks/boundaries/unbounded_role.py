@@ -138,7 +138,7 @@ class UnboundedRole(Rule):
             on=principal,
             at=place,
             severity=severity,
-            confidence=Confidence.LOW if doubt & Doubt.HOLE else Confidence.HIGH,
+            confidence=Confidence.LOW if doubt & Doubt.UNKNOWN else Confidence.HIGH,
             related=[(grant.action_place, "this makes it necessary")] if grant is not None else (),
             hint=f"set its permissions boundary to {name}",
             causes=(place,) if grant is None else (place, grant.statement.span),

@@ -71,12 +71,12 @@ def _lets(
     A boundary whose ARN is not known yet is one fixed ARN, and none of those that are tried.
     """
     decision = effective.allows(action, resource, context)
-    if not decision.is_possible or (decision.doubt & Doubt.HOLE and decision.missing):
+    if not decision.is_possible or (decision.doubt & Doubt.UNKNOWN and decision.missing):
         return False
-    if any(reason.doubt & Doubt.HOLE for reason in decision.denied_by):
+    if any(reason.doubt & Doubt.UNKNOWN for reason in decision.denied_by):
         return False
     return any(
-        reason.truth is Truth.YES or not reason.doubt & Doubt.HOLE
+        reason.truth is Truth.YES or not reason.doubt & Doubt.UNKNOWN
         for reason in decision.allowed_by
         if statement is None or reason.statement is statement
     )
@@ -176,7 +176,7 @@ def _may_remove(effective: Effective, grant: Grant, boundary: Pattern) -> bool:
     """Whether the boundary can be taken off where it is the one that was asked for."""
     decision = effective.allows(grant.action, asked_of(grant), Context({KEY: boundary}))
     return decision.is_possible and not any(
-        reason.truth is Truth.YES or reason.doubt & Doubt.HOLE for reason in decision.denied_by
+        reason.truth is Truth.YES or reason.doubt & Doubt.UNKNOWN for reason in decision.denied_by
     )
 
 

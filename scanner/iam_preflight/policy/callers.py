@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from iam_preflight.policy.context import Presence, pattern_text
-from iam_preflight.policy.globs import Wildcards, text_tokens
+from iam_preflight.policy.globs import Relation, Wildcards, relation_in_place, text_tokens
 from iam_preflight.policy.match import text_matches, tokens_of
 from iam_preflight.policy.truth import Truth
 
@@ -256,6 +256,14 @@ def _names_aws(pattern: Tokens, caller: Caller) -> tuple[Truth, Via]:
         if best[0] is Truth.NO and _may_be(pattern, caller):
             return Truth.MAYBE, Via.DIRECT
     return best
+
+
+def is_namesake(principal: PrincipalPattern, caller: Caller) -> bool:
+    """Whether a principal is the caller but for an account that nobody knows yet."""
+    if principal.kind != "AWS" or not caller.is_aws or principal.pattern.assumptions:
+        return False
+    pattern = tokens_of(principal.pattern, Wildcards.NONE)
+    return relation_in_place(caller.name, pattern) is Relation.INSIDE
 
 
 def _may_be(pattern: Tokens, caller: Caller) -> bool:

@@ -274,7 +274,7 @@ class _Case:
             if is_named is Truth.NO:
                 return
             if is_named is Truth.MAYBE:
-                truth, doubt = min(truth, is_named), doubt | Doubt.HOLE
+                truth, doubt = min(truth, is_named), doubt | matcher.naming_doubt(self.caller)
         reason = Reason(found.layer, matcher.document, matcher.statement, truth, doubt)
         is_sure = matcher.statement.is_effect_known
         if matcher.statement.is_allow:

@@ -36,6 +36,9 @@ MAX_STATES = 5_000
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 """A policy variable, with its name and default as the group."""
 
+_PLACES = (1, 3, 4)
+"""The segments of an ARN for its partition, region and account."""
+
 _CROSSING = {"*": ANY, "?": ONE}
 _STAYING = {"*": ANY_INSIDE, "?": ONE_INSIDE}
 _STARS = (ANY, ANY_INSIDE)
@@ -226,6 +229,44 @@ def relation(left: Tokens, right: Tokens) -> Relation:
     except TooLarge:
         return Relation.OVERLAPS
     return Relation.INSIDE if both else Relation.DISJOINT
+
+
+def relation_in_place(left: Tokens, right: Tokens) -> Relation:
+    """How two ARNs relate where each unknown partition, region or account is the other's.
+
+    `arn:aws:iam::${var.account}:role/app` is most likely the role `app` of the code.
+    """
+    ours, theirs = _segments(left), _segments(right)
+    if ours is None or theirs is None:
+        return Relation.DISJOINT
+    for at in _PLACES:
+        if _is_symbol(ours[at]) or _is_symbol(theirs[at]):
+            theirs[at] = ours[at]
+    return relation(left, _joined(theirs))
+
+
+def _segments(arn: Tokens) -> list[Tokens] | None:
+    """The segments of an ARN, the last one whole; None where a wildcard reaches over a colon."""
+    found: list[Tokens] = []
+    start = 0
+    for at, sign in enumerate(arn):
+        if sign == ":":
+            found.append(arn[start:at])
+            start = at + 1
+            if len(found) == ARN_COLONS:
+                return [*found, arn[start:]]
+        elif sign in _CROSSING.values():
+            return None
+    return None
+
+
+def _joined(segments: list[Tokens]) -> Tokens:
+    first, *rest = segments
+    return (*first, *(sign for segment in rest for sign in (":", *segment)))
+
+
+def _is_symbol(segment: Tokens) -> bool:
+    return len(segment) == 1 and isinstance(segment[0], Symbol)
 
 
 def _ends_differ(left: Tokens, right: Tokens) -> bool:

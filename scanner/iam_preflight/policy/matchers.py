@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.policy.callers import CallerKind, Via, names
+from iam_preflight.policy.callers import CallerKind, Via, is_namesake, names
 from iam_preflight.policy.conditions import (
     ConditionMatcher,
     UnresolvedVariableError,
@@ -21,6 +21,7 @@ from iam_preflight.policy.globs import (
     Wildcards,
     is_anything,
     relation,
+    relation_in_place,
     text_tokens,
     tokenize,
 )
@@ -43,7 +44,14 @@ Answer = tuple[Truth, Doubt]
 YES: Answer = (Truth.YES, Doubt.NONE)
 NO: Answer = (Truth.NO, Doubt.NONE)
 
-_LIGHTEST = (Doubt.NONE, Doubt.PART, Doubt.CONDITION, Doubt.ASSUMPTION, Doubt.HOLE)
+_LIGHTEST = (
+    Doubt.NONE,
+    Doubt.PART,
+    Doubt.CONDITION,
+    Doubt.ASSUMPTION,
+    Doubt.PLACE,
+    Doubt.HOLE,
+)
 
 
 def best_of(answers: Iterable[Answer]) -> Answer:
@@ -269,6 +277,11 @@ class StatementMatcher:
                 best = (truth, via)
         return best
 
+    def naming_doubt(self, caller: Caller) -> Doubt:
+        """What it hangs on whether a caller is named, where that is a maybe."""
+        is_near = any(is_namesake(principal, caller) for principal in self.statement.principals)
+        return Doubt.PLACE if is_near and not self.statement.is_not_principal else Doubt.HOLE
+
     def _leaves_out(self, caller: Caller, *, is_bounded: bool) -> Truth:
         """Whether a `NotPrincipal` spares the caller.
 
@@ -336,8 +349,15 @@ def _lies_in(asked: Tokens, pattern: Tokens, is_assumed: bool) -> Answer:
         return Truth.MAYBE, Doubt.ASSUMPTION
     if relation(asked, pattern) is Relation.OVERLAPS:
         return Truth.MAYBE, Doubt.PART
-    is_variable = any(sign.startswith("${") for sign in pattern if len(sign) > 1)
-    return Truth.MAYBE, Doubt.CONDITION if is_variable else Doubt.HOLE
+    if any(sign.startswith("${") for sign in pattern if len(sign) > 1):
+        return Truth.MAYBE, Doubt.CONDITION
+    match relation_in_place(asked, pattern):
+        case Relation.INSIDE:
+            return Truth.MAYBE, Doubt.PLACE
+        case Relation.OVERLAPS:
+            return Truth.MAYBE, Doubt.PLACE | Doubt.PART
+        case _:
+            return Truth.MAYBE, Doubt.HOLE
 
 
 class DocumentMatcher:

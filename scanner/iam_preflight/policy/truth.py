@@ -26,6 +26,8 @@ class Doubt(Flag):
     """Why an answer is only a maybe."""
 
     NONE = 0
+    PLACE = auto()
+    """Only which account, region or partition is meant is not known before deploy."""
     HOLE = auto()
     """A value that is not known before deploy decides."""
     CONDITION = auto()
@@ -34,6 +36,7 @@ class Doubt(Flag):
     """It is so for some of the resources that were asked about."""
     ASSUMPTION = auto()
     """An undecided choice in the code decides (`var.env == "prod"`)."""
+    UNKNOWN = PLACE | HOLE
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:
