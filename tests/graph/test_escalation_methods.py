@@ -47,9 +47,34 @@ WORKLOADS = {
     "  instance_configuration {\n    instance_role_arn = ROLE\n  }\n}",
     "batch:": 'resource "aws_batch_job_definition" "x" {\n  name = "x"\n  type = "container"\n'
     "  container_properties = jsonencode({ jobRoleArn = ROLE })\n}",
+    "sagemaker:CreatePresignedDomainUrl": 'resource "aws_sagemaker_user_profile" "x" {\n'
+    '  domain_id = "d-1"\n  user_profile_name = "x"\n'
+    "  user_settings {\n    execution_role = ROLE\n  }\n}",
     "sagemaker:": 'resource "aws_sagemaker_notebook_instance" "x" {\n  name = "x"\n'
     "  role_arn = ROLE\n}",
     "states:": 'resource "aws_sfn_state_machine" "x" {\n  name = "x"\n  role_arn = ROLE\n}',
+    "amplify:": 'resource "aws_amplify_app" "x" {\n  name = "x"\n  iam_service_role_arn = ROLE\n}',
+    "airflow:": 'resource "aws_mwaa_environment" "x" {\n  name = "x"\n'
+    "  execution_role_arn = ROLE\n}",
+    "bedrock-agentcore:InvokeAgentRuntimeCommand": 'resource "aws_bedrockagentcore_agent_runtime"'
+    ' "x" {\n  agent_runtime_name = "x"\n  role_arn = ROLE\n}',
+    "bedrock-agentcore:StartBrowserSession": 'resource "aws_bedrockagentcore_browser" "x" {\n'
+    '  name = "x"\n  execution_role_arn = ROLE\n}',
+    "bedrock-agentcore:": 'resource "aws_bedrockagentcore_code_interpreter" "x" {\n  name = "x"\n'
+    "  execution_role_arn = ROLE\n}",
+    "codedeploy:": 'resource "aws_instance" "x" {\n  iam_instance_profile = PROFILE\n'
+    '  tags = { App = "x" }\n}\n'
+    'resource "aws_codedeploy_deployment_group" "x" {\n  app_name = "x"\n'
+    '  deployment_group_name = "x"\n'
+    '  ec2_tag_filter {\n    key = "App"\n    value = "x"\n    type = "KEY_AND_VALUE"\n  }\n}',
+    "ecs:ExecuteCommand": 'resource "aws_ecs_task_definition" "x" {\n  family = "x"\n'
+    "  task_role_arn = ROLE\n}\n"
+    'resource "aws_ecs_service" "x" {\n  name = "x"\n  cluster = "main"\n'
+    "  task_definition = aws_ecs_task_definition.x.arn\n  enable_execute_command = true\n}",
+    "elasticmapreduce:": 'resource "aws_emr_cluster" "x" {\n  name = "x"\n'
+    "  ec2_attributes {\n    instance_profile = PROFILE\n  }\n}",
+    "kinesisanalytics:": 'resource "aws_kinesisanalyticsv2_application" "x" {\n  name = "x"\n'
+    "  service_execution_role = ROLE\n}",
 }
 """A resource that runs as the target role, by how an action on it begins."""
 
@@ -116,10 +141,13 @@ def actor_of(method: Method, actions: list[str], *, is_managed: bool) -> str:
 
 
 def target_role(*principals: str) -> str:
+    trusted = trust(*principals)
+    if "Federated" in trusted:
+        trusted = trusted.replace("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity")
     return f"""
 resource "aws_iam_role" "target" {{
   name               = "target"
-  assume_role_policy = {trust(*principals)}
+  assume_role_policy = {trusted}
 }}
 resource "aws_iam_role_policy_attachment" "target" {{
   role       = aws_iam_role.target.name
@@ -154,10 +182,15 @@ def targets_of(method: Method) -> set[Target]:
     return {p.target for item in method.needs for p in item[0]}
 
 
+def kind_of(service: str) -> str:
+    """An identity pool is a provider of web identities, not a service that assumes roles."""
+    return "Federated" if service == "cognito-identity.amazonaws.com" else "Service"
+
+
 def configuration(method: Method, actions: list[str]) -> str:
     targets = targets_of(method)
     parts = [actor_of(method, actions, is_managed=Target.OWN_POLICY in targets)]
-    services = [f'{{ Service = "{name}" }}' for name in method.trust_services[:1]]
+    services = [f'{{ {kind_of(name)} = "{name}" }}' for name in method.trust_services[:1]]
     admits = '{ AWS = "arn:aws:iam::123456789012:root" }'
     if "sts:AssumeRole" in first_alternatives(method):
         services = ["{ AWS = aws_iam_role.actor.arn }"]
@@ -186,7 +219,7 @@ def configuration(method: Method, actions: list[str]) -> str:
 
 @cache
 def graph_of(text: str) -> Graph:
-    return scan_files({"main.tf": text}, load_rules().select(("ESC-001",), ())).graph
+    return scan_files({"main.tf": text}, load_rules().select(("ESC-004",), ())).graph
 
 
 def found_methods(text: str) -> set[str]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Place, Severity
 from iam_preflight.graph.exposure import is_exempt
+from iam_preflight.graph.handles import HANDLE_TYPES
 from iam_preflight.graph.narrative import evidence_of, standing_text, start_of
 from iam_preflight.rules import Rule
 
@@ -38,6 +39,7 @@ class EscalationPath(Rule):
     name = "escalation-path"
     severity = Severity.CRITICAL
     practice = 5
+    reads = HANDLE_TYPES
     compliance = {
         Framework.NIST: ("AC-6", "AC-5", "RA-3"),
         Framework.ISO: ("A.8.2", "A.5.3"),

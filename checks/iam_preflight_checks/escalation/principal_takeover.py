@@ -30,8 +30,9 @@ class PrincipalTakeover(Rule):
     Whether a role or user may make credentials for, change the password or the trust policy
     of, or attach policies to another principal of the code whose effective permissions exceed
     its own, or that trusts it. A role that may simply assume an administrator role which names
-    it is reported one step lower: it may be meant. Where the permission covers everything but
-    the code holds no target, the finding is medium: potential.
+    it is reported one step lower: it may be meant. So is a target that only adds a sensitive
+    permission on some resource, such as reading one bucket. Where the permission covers
+    everything but the code holds no target, the finding is medium: potential.
 
     Self-service limited to `${aws:username}` is left alone.
 
@@ -105,7 +106,9 @@ class PrincipalTakeover(Rule):
         target = best.target
         assert target is not None
         severity = severity_of(best, graph)
-        if best.is_plain_assume:
+        if best.is_plain_assume or not (
+            graph.escalations.makes_admin(best) or graph.escalations.exceeds(target, principal)
+        ):
             severity = min(severity, Severity.MEDIUM)
         standing = standing_text(target, graph)
         also = f" ({standing})" if standing != "the target" else ""

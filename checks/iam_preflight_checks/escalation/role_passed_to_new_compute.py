@@ -33,6 +33,12 @@ class RolePassedToNewCompute(Rule):
     `iam:PassedToService` is honoured, and EC2 needs an instance profile. Where the code holds
     no such role but any role may be passed, the finding is medium: potential.
 
+    A role that nobody has but a service that does what it is configured to, such as EventBridge
+    or Batch, is only told where it could make an administrator of itself by a policy of yours.
+
+    Whoever may give a launch template a new default version needs no `iam:PassRole`: the scaling
+    group that uses it starts instances with whatever instance profile the version names.
+
     ## Why it matters
     The code that the service runs has the role's permissions, and the principal wrote it.
 
@@ -73,11 +79,13 @@ class RolePassedToNewCompute(Rule):
         escalations = graph.escalations
         if escalations.is_powerful(principal) or is_exempt(principal, graph.settings):
             return
-        found = worst(sure(escalations.of_passing(principal)), graph)
+        told = filter(escalations.is_telling, escalations.of_passing(principal))
+        found = worst(sure(told), graph)
         if found:
             yield self._passed(found, principal, graph)
             return
-        potential = worst(escalations.permitted(principal, MethodKind.NEW_PASS), graph)
+        permitted = escalations.permitted(principal, MethodKind.NEW_PASS)
+        potential = worst(filter(escalations.is_telling, permitted), graph)
         if potential:
             best = potential[0]
             start = start_of(best)
@@ -111,9 +119,14 @@ class RolePassedToNewCompute(Rule):
             severity=severity_of(best, graph),
             confidence=best.confidence,
             related=[(place.span, place.label) for place in story_of(best, graph)],
-            hint="name the roles that may be passed and add iam:PassedToService; "
-            f"leave out {role.label}",
+            hint=_hint(best, role),
             evidence=best.method.id,
             causes=best.statements,
             assumptions=best.assumptions,
         )
+
+
+def _hint(escalation: Escalation, role: Principal) -> str:
+    if not escalation.method.passes_role:
+        return f"scope {escalation.actions} to what {escalation.actor.label} owns"
+    return f"name the roles that may be passed and add iam:PassedToService; leave out {role.label}"

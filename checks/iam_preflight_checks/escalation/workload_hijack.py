@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Severity
 from iam_preflight.graph.exposure import is_exempt
+from iam_preflight.graph.handles import HANDLE_TYPES
 from iam_preflight.graph.narrative import (
     others,
     severity_of,
@@ -31,6 +32,10 @@ class WorkloadHijack(Rule):
     must be allowed more than the principal. Ways that the code rules out are left alone: ECS
     Exec that is off, an instance role that the Systems Manager agent cannot use.
 
+    An administrator's role that only a service may assume, and that nothing in the code runs as,
+    is there for something made elsewhere: who may take over whatever the service runs is told
+    as well, with less confidence.
+
     ## Why it matters
     No `iam:PassRole` is needed: the workload has the role already.
 
@@ -50,6 +55,7 @@ class WorkloadHijack(Rule):
     name = "workload-hijack"
     severity = Severity.HIGH
     practice = 5
+    reads = HANDLE_TYPES
     yields_to = ("ESC-001", "LEAST-001", "LEAST-002", "LEAST-007")
     compliance = {
         Framework.NIST: ("AC-6", "CM-5"),
@@ -62,24 +68,29 @@ class WorkloadHijack(Rule):
         escalations = graph.escalations
         if escalations.is_powerful(principal) or is_exempt(principal, graph.settings):
             return
-        found = worst(sure(escalations.of_workloads(principal)), graph)
+        told = filter(escalations.is_telling, escalations.of_workloads(principal))
+        found = worst(sure(told), graph)
+        if not found:
+            unseen = filter(escalations.is_telling, escalations.of_unseen_workloads(principal))
+            found = worst(unseen, graph)
         if not found:
             return
         best = found[0]
         start = start_of(best)
         role = best.target
         assert role is not None
-        assert best.through is not None
         standing = standing_text(role, graph)
         also = f" ({standing})" if standing != "the target" else ""
-        workload = best.through.resource.address
+        workload, severity = "whatever runs as it", Severity.HIGH
+        if best.through is not None:
+            workload, severity = best.through.resource.address, severity_of(best, graph)
         yield self.finding(
             f"{principal.label} can act as {role.label}{also}: {best.actions} reaches {workload}"
             f"{others(found)}",
             on=principal,
             at=start.span,
             label=start.label,
-            severity=severity_of(best, graph),
+            severity=severity,
             confidence=best.confidence,
             related=[(place.span, place.label) for place in story_of(best, graph)],
             hint=f"scope {best.actions} to workloads that belong to {principal.label}",

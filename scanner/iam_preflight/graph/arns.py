@@ -30,7 +30,9 @@ def _templates() -> dict[str, str]:
     facts = read_data("terraform_attributes.json", _Facts).types
     found: dict[str, str] = {}
     for name, attributes in facts.items():
-        for template in (attributes.get("arn", ""), attributes.get("id", "")):
+        own = [key for key in attributes if key.endswith("_arn") and name.endswith(f"_{key[:-4]}")]
+        for key in ("arn", "id", *own):
+            template = attributes.get(key, "")
             if template.startswith("arn:"):
                 found.setdefault(name, template)
     return found
@@ -50,6 +52,15 @@ def arn_of(resource: Resource) -> Pattern | None:
     parts.append(template[at:])
     reference = Reference(resource.address, "arn", resource.deployment.path)
     return Pattern(tuple(join_texts(parts)), resource.header, (), reference)
+
+
+def arn_within(resource: Resource, service: str, *tail: str | Unknown) -> Pattern:
+    """An ARN of a service in the account and region that a resource is deployed to."""
+    place = [
+        piece for name in ("region", "account") for piece in (":", *_placeholder(name, resource))
+    ]
+    parts = (f"arn:{partition_of(resource)}:{service}", *place, ":", *tail)
+    return Pattern(tuple(join_texts(parts)), resource.header)
 
 
 def _placeholder(name: str, resource: Resource) -> list[str | Unknown]:

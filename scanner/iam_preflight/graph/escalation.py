@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.arns import arn_of
 from iam_preflight.graph.code import code_sources
+from iam_preflight.graph.handles import handles, runs_code
 from iam_preflight.graph.model import Origin, PrincipalKind
+from iam_preflight.knowledge.catalog import ActionClass
 from iam_preflight.knowledge.escalation import (
     Actor,
     Certainty,
@@ -24,6 +26,7 @@ from iam_preflight.knowledge.escalation import (
     MethodKind,
     Permission,
     Target,
+    code_services,
     escalation_methods,
 )
 from iam_preflight.policy.callers import Caller
@@ -35,14 +38,13 @@ from iam_preflight.policy.globs import Wildcards, may_meet, text_tokens
 from iam_preflight.policy.match import action_matches, tokens_of
 from iam_preflight.policy.scope import Strength, restriction
 from iam_preflight.policy.truth import Doubt, Truth
-from iam_preflight.values import bool_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iam_preflight.graph.model import Graph, Principal, Workload
     from iam_preflight.policy.context import Context
-    from iam_preflight.policy.document import Document
+    from iam_preflight.policy.document import Document, PrincipalPattern
     from iam_preflight.policy.evaluate import Decision, Reason
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions
@@ -52,6 +54,9 @@ NEW_NAME = "iam-preflight-new"
 
 _ON_OTHERS = (MethodKind.PRINCIPAL, MethodKind.NEW_PASS, MethodKind.EXIST)
 """Kinds of methods that end in another principal."""
+_AWS_MANAGED = Origin.AWS_MANAGED
+_EC2 = "ec2.amazonaws.com"
+_COGNITO = "cognito-identity.amazonaws.com"
 
 _NO_MFA = {
     "aws:MultiFactorAuthPresent": Presence.ABSENT,
@@ -138,7 +143,7 @@ class Escalation:
         return tuple(dict.fromkeys(r.statement.span for r in found if r is not None))
 
     def describe(self) -> str:
-        """What the actor does, as a clause: `passes role batch to a new Lambda function`."""
+        """What the actor does, as a clause: `has lambda run code of its own as role batch`."""
         target = self.target.label if self.target is not None else ""
         if self.through is not None:
             return f"takes over {self.through.resource.address}, which runs as {target}"
@@ -160,6 +165,8 @@ class _Binding:
 
     target: Principal | None = None
     workload: Workload | None = None
+    is_unseen: bool = False
+    """Whether the workload is one that the code does not hold."""
 
 
 class Escalations:
@@ -168,6 +175,8 @@ class Escalations:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.permissions = graph.permissions
+        catalog = self.permissions.evaluator.catalog
+        self._worth = catalog.sensitive - catalog.classes[ActionClass.COMMONPLACE]
         self._by_kind: dict[MethodKind, list[Method]] = {}
         for method in escalation_methods():
             self._by_kind.setdefault(method.kind, []).append(method)
@@ -176,6 +185,7 @@ class Escalations:
         self._ready: dict[tuple[int, MethodKind], tuple[Method, ...]] = {}
         self._trusted: dict[int, frozenset[str]] = {}
         self._admitted: dict[int, frozenset[str]] = {}
+        self._taking: dict[str, tuple[Pattern, ...]] = {}
         self._passables: dict[str, tuple[Principal, ...]] = {}
         self._active: dict[int, bool] = {}
         self._assuming: dict[tuple[int, int, Permission], Use | None] = {}
@@ -237,7 +247,7 @@ class Escalations:
         found = self._power.get(id(principal))
         if found is None:
             effective = self.graph.effective(principal)
-            sensitive = effective.possible & effective.catalog.sensitive
+            sensitive = effective.possible & self._worth
             found = frozenset(a for a in sensitive if effective.broad(a) is not None)
             self._power[id(principal)] = found
         return found
@@ -249,6 +259,26 @@ class Escalations:
         if self.is_powerful(target):
             return not self.is_powerful(actor)
         return bool(self.power(target) - self.power(actor))
+
+    def adds(self, target: Principal, actor: Principal) -> bool:
+        """Whether the target may do something sensitive, somewhere, that the actor may nowhere."""
+        theirs, own = self.graph.effective(target).possible, self.graph.effective(actor).possible
+        return bool(theirs & self._worth - own)
+
+    def is_telling(self, escalation: Escalation) -> bool:
+        """Whether the actor is somebody who could choose to do it.
+
+        Roles for EventBridge rules, for Batch or EMR themselves are used as they are configured:
+        what they may start or pass is how the service works. That only counts where it ends with
+        an administrator and was written here, not in the policy that AWS made for the service.
+        """
+        actor = escalation.actor
+        if not _is_configured(actor):
+            return True
+        own = {id(a.policy.document) for a in actor.held() if a.policy.origin is not _AWS_MANAGED}
+        reasons = (use.reason for use in escalation.uses)
+        is_own = any(reason is not None and id(reason.document) in own for reason in reasons)
+        return is_own and self.makes_admin(escalation)
 
     # ---- the kinds of methods
 
@@ -317,6 +347,32 @@ class Escalations:
                 if escalation is not None:
                     yield escalation
 
+    def of_unseen_workloads(self, actor: Principal) -> Iterator[Escalation]:
+        """Ways to take over what runs as an administrator's role, where the code has no such thing.
+
+        A role that only a service may assume is there for something that runs on the service.
+        """
+        for method in self._ready_for(actor, MethodKind.EXIST):
+            if not method.trust_services or method.gain is not Gain.TARGET or method.is_closed:
+                continue
+            for role in self._passable(method):
+                if role.workloads or not self.is_in_reach(actor, role):
+                    continue
+                if any(principal.kind != "Service" for principal in _trusted_principals(role)):
+                    continue
+                if not self.is_powerful(role) or not self.exceeds(role, actor):
+                    continue
+                if method.trust_services == (_EC2,) and id(role) not in self._profiled:
+                    continue
+                escalation = self._try(actor, method, _Binding(role, is_unseen=True))
+                if escalation is not None and not self._may_pass(actor, role):
+                    confidence = min(escalation.confidence, Confidence.MEDIUM)
+                    yield replace(escalation, confidence=confidence)
+
+    def _may_pass(self, actor: Principal, role: Principal) -> bool:
+        """Whether an actor has a service run its own code as a role anyway."""
+        return any(escalation.target is role for escalation in self.of_passing(actor))
+
     def of_workloads(self, actor: Principal) -> Iterator[Escalation]:
         """Ways in which an actor can take over a workload that runs as another role."""
         for method in self._ready_for(actor, MethodKind.EXIST):
@@ -382,6 +438,8 @@ class Escalations:
         for method in self._ready_for(actor, kind):
             if tuple(method.actions) == ("sts:AssumeRole",):
                 continue  # LEAST-011 tells who may assume any role
+            if kind is MethodKind.NEW_PASS and not method.passes_role:
+                continue  # what these take over has to be there
             uses = self._broad_uses(actor, method)
             if uses is not None:
                 yield self._escalation(actor, method, uses, _Binding())
@@ -485,7 +543,12 @@ class Escalations:
     def _is_worth_it(self, method: Method, actor: Principal, target: Principal) -> bool:
         if method.gain is Gain.ADMIN:
             return not self.is_powerful(actor)
-        return self.exceeds(target, actor) and self._is_feasible(method, target)
+        if tuple(method.actions) == ("sts:AssumeRole",):
+            is_gain = self.exceeds(target, actor)
+        else:
+            # making credentials for somebody else is never meant as a way to read one bucket
+            is_gain = self.exceeds(target, actor) or self.adds(target, actor)
+        return is_gain and self._is_feasible(method, target)
 
     def _is_feasible(self, method: Method, target: Principal) -> bool:
         """Whether the target is as the method needs it, as far as the code says."""
@@ -517,8 +580,11 @@ class Escalations:
             named = self._trusted[id(role)] = _trusted_by(role)
         if role.trust is None or not (service in named or "" in named):
             return False
-        caller = Caller.service(service)
-        request = Request("sts:AssumeRole", role.arn, caller, resource_account=None)
+        caller, action = Caller.service(service), "sts:AssumeRole"
+        if service == _COGNITO:
+            # an identity pool gives a role to whoever has signed in, by web identity
+            caller, action = Caller.provider(service), "sts:AssumeRoleWithWebIdentity"
+        request = Request(action, role.arn, caller, resource_account=None)
         policies = PolicySet(resource=role.trust.document)
         return self.permissions.evaluator.decide(policies, request).is_possible
 
@@ -526,12 +592,11 @@ class Escalations:
         """Whether a workload is near the actor and nothing in the code rules the method out."""
         if actor.account is None and workload.resource.deployment != actor.resource.deployment:
             return False
-        actions = set(method.actions)
-        if "ecs:ExecuteCommand" in actions:
-            flag = workload.resource.get("enable_execute_command")
-            if flag is None or bool_of(flag) is False:
-                return False
-        if actions & {"ssm:StartSession", "ssm:SendCommand"}:
+        if not runs_code(workload):
+            return False
+        if method.workloads and workload.resource.type not in method.workloads:
+            return False
+        if set(method.actions) & {"ssm:StartSession", "ssm:SendCommand"}:
             agent = self.graph.effective(workload.role).allows("ssmmessages:CreateControlChannel")
             if not agent.is_possible:
                 return False
@@ -600,7 +665,7 @@ class Escalations:
 
     def _has_profile(self, actor: Principal, method: Method, binding: _Binding) -> bool:
         """EC2 takes a role only inside an instance profile."""
-        if method.trust_services != ("ec2.amazonaws.com",) or binding.target is None:
+        if method.trust_services != (_EC2,) or binding.target is None:
             return True
         if id(binding.target) in self._profiled:
             return True
@@ -639,7 +704,17 @@ class Escalations:
                 best = use
                 if best.confidence is Confidence.HIGH:
                     break
+        if best is None and permission.target is Target.EXISTING and binding.workload is None:
+            return self._unseen(actor, permission, binding)
         return best
+
+    def _unseen(self, actor: Principal, permission: Permission, binding: _Binding) -> Use | None:
+        """A permission on something that the code does not hold: what the policies speak of."""
+        for resource in self._new(actor, permission):
+            use = self._use(actor, permission, resource, binding)
+            if use is not None:
+                return replace(use, confidence=min(use.confidence, Confidence.MEDIUM))
+        return None
 
     def _resources(
         self, actor: Principal, permission: Permission, binding: _Binding, method: Method
@@ -704,13 +779,26 @@ class Escalations:
             return True
         return bool(self.power(group) - self.power(actor))
 
-    def _existing(self, permission: Permission, binding: _Binding) -> Iterator[Pattern]:
-        """The workload in question; where a role is passed, any that could be given it."""
-        workloads = (binding.workload,) if binding.workload is not None else self.graph.workloads
-        for workload in workloads:
-            arn = arn_of(workload.resource)
-            if arn is not None and self._takes(permission.action, arn):
+    def _existing(self, permission: Permission, binding: _Binding) -> Iterator[str | Pattern]:
+        """The workload in question; where a role is passed, whatever could be given it."""
+        if binding.is_unseen:
+            yield from self._named_anyhow(permission)
+            return
+        if binding.workload is None:
+            yield from self._takers(permission.action)
+            return
+        for arn in handles(binding.workload, self.graph):
+            if self._takes(permission.action, arn):
                 yield arn
+
+    def _takers(self, action: str) -> tuple[Pattern, ...]:
+        """The resources of the code that an action works on."""
+        found = self._taking.get(action)
+        if found is None:
+            arns = (arn_of(resource) for resource in self.graph.resources if not resource.is_data)
+            found = tuple(arn for arn in arns if arn is not None and self._takes(action, arn))
+            self._taking[action] = found
+        return found
 
     def _takes(self, action: str, arn: Pattern) -> bool:
         """Whether an action works on resources with such ARNs."""
@@ -727,12 +815,7 @@ class Escalations:
 
     def _new(self, actor: Principal, permission: Permission) -> Iterator[str]:
         """ARNs that something new could have: any name, or one that the policies ask for."""
-        known = self.permissions.evaluator.catalog.action(permission.action)
-        if known is None or known.is_only_star:
-            yield "*"
-            return
-        for use in known.resources:
-            yield _filled(use.type.glob, NEW_NAME)
+        yield from self._named_anyhow(permission)
         effective = self.graph.effective(actor)
         for document in effective.policies.identity:
             for matcher, _ in effective.evaluator.matcher(document).about(
@@ -742,6 +825,15 @@ class Escalations:
                     for pattern in matcher.statement.resources:
                         text = "".join(p if isinstance(p, str) else "x" for p in pattern.parts)
                         yield text.replace("*", "x").replace("?", "x")
+
+    def _named_anyhow(self, permission: Permission) -> Iterator[str]:
+        """ARNs with a name that no policy speaks of."""
+        known = self.permissions.evaluator.catalog.action(permission.action)
+        if known is None or known.is_only_star:
+            yield "*"
+            return
+        for use in known.resources:
+            yield _filled(use.type.glob, NEW_NAME)
 
     def _use(
         self,
@@ -872,6 +964,23 @@ def _denying(actor: Principal) -> Iterator[Span]:
                 yield statement.span
 
 
+def _trusted_principals(role: Principal) -> list[PrincipalPattern]:
+    if role.trust is None:
+        return []
+    return [p for statement in role.trust.document.statements for p in statement.principals]
+
+
+def _is_configured(role: Principal) -> bool:
+    """Whether nobody but services that run no code of anybody's may have a role."""
+    principals = _trusted_principals(role)
+    return bool(principals) and all(
+        principal.kind == "Service"
+        and principal.pattern.is_known
+        and principal.pattern.text not in code_services()
+        for principal in principals
+    )
+
+
 def _trusted_by(role: Principal) -> frozenset[str]:
     """The services that a trust policy names; the empty name where it may name any."""
     if role.trust is None:
@@ -881,8 +990,8 @@ def _trusted_by(role: Principal) -> frozenset[str]:
         if not statement.principals or statement.is_not_principal:
             named.add("")
         for principal in statement.principals:
-            if principal.kind in ("Service", "*"):
-                is_plain = principal.pattern.is_known and principal.kind == "Service"
+            if principal.kind in ("Service", "Federated", "*"):
+                is_plain = principal.pattern.is_known and principal.kind != "*"
                 named.add(principal.pattern.text if is_plain else "")
     return frozenset(named)
 

@@ -130,6 +130,8 @@ class Method:
     certainty: Certainty
     trust_services: tuple[str, ...] = ()
     """Services, one of which the passed role must trust; empty for any or none."""
+    workloads: tuple[str, ...] = ()
+    """Types of resources that can be taken over; empty for any that the actions work on."""
     preconditions: tuple[str, ...] = ()
     """For people: what else has to be so."""
     references: tuple[str, ...] = ()
@@ -137,6 +139,10 @@ class Method:
     """Reasoned from AWS's reference, not tried in an account."""
     is_closed: bool = False
     """AWS takes no new customers for the service."""
+
+    @property
+    def passes_role(self) -> bool:
+        return "iam:PassRole" in self.actions
 
     @property
     def actions(self) -> Iterator[str]:
@@ -161,6 +167,7 @@ class _Method(msgspec.Struct):
     gain: Gain
     confidence: Certainty
     trust_services: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
     preconditions: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     derived: bool = False
@@ -169,6 +176,7 @@ class _Method(msgspec.Struct):
 
 class _MethodFile(msgspec.Struct):
     methods: tuple[_Method, ...]
+    configured: frozenset[str]
 
 
 def _permission(record: _Permission) -> Permission:
@@ -193,6 +201,7 @@ def escalation_methods() -> tuple[Method, ...]:
             record.gain,
             record.confidence,
             record.trust_services,
+            record.workloads,
             record.preconditions,
             record.references,
             record.derived,
@@ -200,3 +209,11 @@ def escalation_methods() -> tuple[Method, ...]:
         )
         for record in read_data("escalation_methods.json", _MethodFile).methods
     )
+
+
+@functools.cache
+def code_services() -> frozenset[str]:
+    """Services that give a role to code: whoever writes the code, or breaks into it, has it."""
+    configured = read_data("escalation_methods.json", _MethodFile).configured
+    named = {service for method in escalation_methods() for service in method.trust_services}
+    return frozenset(named) - configured

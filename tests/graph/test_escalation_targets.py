@@ -1,0 +1,355 @@
+"""What a method reaches where the workload is entered through something else, or is not here."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from iam_preflight.findings import Confidence, Severity
+from iam_preflight.registry import load_rules
+from iam_preflight.testing import scan_files
+
+if TYPE_CHECKING:
+    from iam_preflight.findings import Finding
+
+ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+
+def allow(actions: object, resources: object = "*", **more: object) -> dict[str, object]:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources, **more}
+
+
+def policy(*statements: dict[str, object]) -> str:
+    return f"jsonencode({json.dumps({'Version': '2012-10-17', 'Statement': statements})})"
+
+
+def user(*statements: dict[str, object], name: str = "dev") -> str:
+    return f"""
+resource "aws_iam_user" "{name}" {{
+  name = "{name}"
+}}
+resource "aws_iam_user_policy" "{name}" {{
+  user   = aws_iam_user.{name}.name
+  policy = {policy(*statements)}
+}}
+"""
+
+
+def role(
+    name: str,
+    *statements: dict[str, object],
+    service: str = "",
+    managed: str = "",
+    trust: dict[str, object] | None = None,
+) -> str:
+    trusted = trust or {"Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    text = f"""
+resource "aws_iam_role" "{name}" {{
+  name               = "{name}"
+  assume_role_policy = {policy({"Effect": "Allow", **trusted})}
+}}
+resource "aws_iam_instance_profile" "{name}" {{
+  name = "{name}"
+  role = aws_iam_role.{name}.name
+}}
+"""
+    if managed:
+        text += f"""
+resource "aws_iam_role_policy_attachment" "{name}" {{
+  role       = aws_iam_role.{name}.name
+  policy_arn = "{managed}"
+}}
+"""
+    if statements:
+        text += f"""
+resource "aws_iam_role_policy" "{name}" {{
+  role   = aws_iam_role.{name}.name
+  policy = {policy(*statements)}
+}}
+"""
+    return text
+
+
+def found(rule: str, *parts: str) -> list[Finding]:
+    report = scan_files({"main.tf": "".join(parts)}, load_rules().select((rule,), ()))
+    return [finding for finding in report.shown if finding.rule == rule]
+
+
+def the_one(rule: str, *parts: str) -> Finding:
+    (finding,) = found(rule, *parts)
+    return finding
+
+
+# ---- entered through something else
+
+TASK = """
+resource "aws_ecs_task_definition" "job" {
+  family             = "job"
+  task_role_arn      = aws_iam_role.job.arn
+  execution_role_arn = aws_iam_role.agent.arn
+}
+resource "aws_ecs_cluster" "main" {
+  name = "main"
+}
+resource "aws_ecs_service" "job" {
+  name                   = "job"
+  cluster                = aws_ecs_cluster.main.id
+  task_definition        = REVISION
+  enable_execute_command = ENABLED
+}
+"""
+ECS = "ecs-tasks.amazonaws.com"
+
+
+def task(enabled: str = "true", revision: str = "aws_ecs_task_definition.job.arn") -> str:
+    return TASK.replace("ENABLED", enabled).replace("REVISION", revision)
+
+
+EXEC = allow("ecs:ExecuteCommand", ["arn:aws:ecs:*:*:task/main/*", "arn:aws:ecs:*:*:cluster/main"])
+JOB = role("job", service=ECS, managed=ADMIN)
+AGENT = role("agent", service=ECS)
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        "aws_ecs_task_definition.job.arn",
+        '"${aws_ecs_task_definition.job.family}:${aws_ecs_task_definition.job.revision}"',
+    ],
+)
+def test_a_shell_in_a_container_is_opened_on_a_task_of_the_service(revision):
+    finding = the_one("ESC-004", user(EXEC), JOB, AGENT, task(revision=revision))
+    assert "role job (an administrator): ecs:ExecuteCommand" in finding.message
+    assert finding.severity is Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("statement", "service"),
+    [
+        (EXEC, task("false")),
+        (allow("ecs:ExecuteCommand", "arn:aws:ecs:*:*:task/other/*"), task()),
+    ],
+    ids=["turned-off", "another-cluster"],
+)
+def test_no_shell(statement, service):
+    assert not found("ESC-004", user(statement), JOB, AGENT, service)
+
+
+def test_whoever_is_in_the_container_does_not_have_the_execution_role():
+    plain = role("job", service=ECS)
+    agent = role("agent", service=ECS, managed=ADMIN)
+    assert not found("ESC-004", user(EXEC), plain, agent, task())
+
+
+DEPLOY = allow(
+    [
+        "codedeploy:CreateDeployment",
+        "codedeploy:RegisterApplicationRevision",
+        "codedeploy:GetDeploymentConfig",
+    ]
+)
+SERVER = role("server", service="ec2.amazonaws.com", managed=ADMIN)
+MACHINES = """
+resource "aws_instance" "web" {
+  iam_instance_profile = aws_iam_instance_profile.server.name
+  tags = {
+    Fleet = "web"
+  }
+}
+resource "aws_launch_template" "web" {
+  name = "web"
+  iam_instance_profile {
+    arn = aws_iam_instance_profile.server.arn
+  }
+}
+resource "aws_autoscaling_group" "web" {
+  name = "web"
+  launch_template {
+    id = aws_launch_template.web.id
+  }
+}
+resource "aws_codedeploy_deployment_group" "web" {
+  app_name              = "web"
+  deployment_group_name = "web"
+FINDS
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("finds", "is_reached"),
+    [
+        ('ec2_tag_filter {\n key = "Fleet"\n value = "web"\n}', True),
+        ('ec2_tag_set {\n ec2_tag_filter {\n key = "Fleet"\n type = "KEY_ONLY"\n }\n}', True),
+        ("autoscaling_groups = [aws_autoscaling_group.web.name]", True),
+        ('ec2_tag_filter {\n key = "Fleet"\n value = "db"\n}', False),
+        ('autoscaling_groups = ["elsewhere"]', False),
+    ],
+)
+def test_a_deployment_reaches_the_instances_that_its_group_finds(finds, is_reached):
+    text = MACHINES.replace("FINDS", finds)
+    assert bool(found("ESC-004", user(DEPLOY), SERVER, text)) is is_reached
+
+
+def test_a_new_scaling_group_takes_the_role_of_a_launch_configuration_only():
+    scale = user(allow("autoscaling:CreateAutoScalingGroup"))
+    instance = MACHINES.replace("FINDS", "")
+    assert not found("ESC-004", scale, SERVER, instance)
+    old = 'resource "aws_launch_configuration" "web" {\n  iam_instance_profile = PROFILE\n}\n'
+    profile = "aws_iam_instance_profile.server.name"
+    assert found("ESC-004", scale, SERVER, old.replace("PROFILE", profile))
+
+
+# ---- without passing a role
+
+
+def test_a_launch_template_takes_any_instance_profile_without_pass_role():
+    edit = user(allow(["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"]))
+    plain = role("plain", service="ec2.amazonaws.com")
+    template = (
+        'resource "aws_launch_template" "web" {\n  name = "web"\n'
+        "  iam_instance_profile {\n    arn = aws_iam_instance_profile.plain.arn\n  }\n}\n"
+    )
+    finding = the_one("ESC-003", edit, plain, SERVER, template)
+    assert "become administrator" in finding.message
+    assert "iam:PassedToService" not in finding.hint
+
+
+def test_nothing_is_said_of_launch_templates_where_no_role_is():
+    edit = user(allow(["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"]))
+    assert not found("ESC-003", edit)
+
+
+# ---- roles that are given to people by web identity
+
+POOL = {
+    "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+    "Condition": {"StringEquals": {"cognito-identity.amazonaws.com:aud": "eu-west-1:1"}},
+}
+
+
+def test_an_identity_pool_gives_a_role_that_trusts_it_by_web_identity():
+    binds = user(allow(["iam:PassRole", "cognito-identity:SetIdentityPoolRoles"]))
+    assert found("ESC-003", binds, role("guest", trust=POOL, managed=ADMIN))
+    plain = {**POOL, "Action": "sts:AssumeRole"}
+    findings = found("ESC-003", binds, role("guest", trust=plain, managed=ADMIN))
+    assert all("become administrator" not in finding.message for finding in findings)
+
+
+# ---- what the code does not hold
+
+INVOKE = "bedrock-agentcore:InvokeAgentRuntimeCommand"
+AGENTS = "bedrock-agentcore.amazonaws.com"
+BOTH = {"Service": AGENTS, "AWS": "arn:aws:iam::111122223333:role/people"}
+
+
+def test_an_administrators_role_that_only_a_service_may_assume_runs_something_elsewhere():
+    finding = the_one("ESC-004", user(allow(INVOKE)), role("a", service=AGENTS, managed=ADMIN))
+    assert "whatever runs as it" in finding.message
+    assert (finding.severity, finding.confidence) == (Severity.HIGH, Confidence.MEDIUM)
+
+
+@pytest.mark.parametrize(
+    ("statement", "target"),
+    [
+        (allow(INVOKE, f"arn:aws:{AGENTS.split('.')[0]}:*:*:runtime/own"), {"managed": ADMIN}),
+        (allow(INVOKE), {"managed": "arn:aws:iam::aws:policy/ReadOnlyAccess"}),
+        (allow(INVOKE), {"managed": ADMIN, "service": "lambda.amazonaws.com"}),
+        (
+            allow(INVOKE),
+            {"managed": ADMIN, "trust": {"Principal": BOTH, "Action": "sts:AssumeRole"}},
+        ),
+    ],
+    ids=["one-runtime", "no-administrator", "another-service", "people-as-well"],
+)
+def test_nothing_is_taken_over_elsewhere(statement, target):
+    assert not found("ESC-004", user(statement), role("a", **{"service": AGENTS, **target}))
+
+
+def test_a_role_is_passed_to_what_the_policy_names_and_the_code_does_not_hold():
+    update = user(
+        allow("iam:PassRole", "arn:aws:iam::${var.account}:role/etl"),
+        allow(["glue:UpdateJob", "glue:StartJobRun"], "arn:aws:glue:*:*:job/nightly"),
+    )
+    etl = role("etl", service="glue.amazonaws.com", managed=ADMIN)
+    finding = the_one("ESC-003", 'variable "account" {}', update, etl)
+    assert "become administrator" in finding.message
+    assert finding.confidence is Confidence.MEDIUM
+
+
+# ---- who could choose to do it
+
+BATCH = "arn:aws:iam::aws:policy/service-role/AWSBatchServiceRole"
+MANY = allow(["s3:GetObject", "dynamodb:Scan"])
+
+
+def test_the_role_of_a_service_that_runs_no_code_is_used_as_it_is_configured():
+    worker = role("worker", MANY, service="ec2.amazonaws.com")
+    batch = role("batch", service="batch.amazonaws.com", managed=BATCH)
+    assert not found("ESC-003", worker, batch)
+    in_lambda = role("batch", service="lambda.amazonaws.com", managed=BATCH)
+    assert found("ESC-003", worker, in_lambda)
+
+
+@pytest.mark.parametrize(
+    ("service", "is_told"), [("events.amazonaws.com", False), ("lambda.amazonaws.com", True)]
+)
+def test_a_rule_may_start_the_build_that_it_is_for(service, is_told):
+    build = role("build", MANY, service="codebuild.amazonaws.com")
+    project = (
+        'resource "aws_codebuild_project" "x" {\n  name = "x"\n'
+        "  service_role = aws_iam_role.build.arn\n}\n"
+    )
+    starter = role("starter", allow("codebuild:StartBuild"), service=service)
+    assert bool(found("ESC-004", starter, build, project)) is is_told
+
+
+def test_a_rule_that_may_become_administrator_is_told_all_the_same():
+    build = role("build", service="codebuild.amazonaws.com", managed=ADMIN)
+    project = (
+        'resource "aws_codebuild_project" "x" {\n  name = "x"\n'
+        "  service_role = aws_iam_role.build.arn\n}\n"
+    )
+    starter = role("starter", allow("codebuild:StartBuild"), service="events.amazonaws.com")
+    assert found("ESC-004", starter, build, project)
+
+
+def test_pulling_images_is_nothing_to_gain():
+    pulls = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+    agent = role("agent", service=ECS, managed=pulls)
+    runs = user(allow(["iam:PassRole", "ecs:RegisterTaskDefinition", "ecs:RunTask"]))
+    findings = found("ESC-003", runs, agent)
+    assert all("can gain" not in finding.message for finding in findings)
+
+
+# ---- a little more than one's own
+
+READER = user(allow("s3:GetObject", "arn:aws:s3:::reports/*"), name="reader")
+
+
+def test_credentials_of_somebody_who_may_read_one_bucket_are_worth_something():
+    finding = the_one(
+        "ESC-002", user(allow("iam:CreateAccessKey", "arn:aws:iam::*:user/reader")), READER
+    )
+    assert finding.severity is Severity.MEDIUM
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        user(allow("s3:ListBucket", "arn:aws:s3:::reports"), name="reader"),
+        user(allow("logs:PutLogEvents"), name="reader"),
+    ],
+)
+def test_credentials_of_somebody_who_may_do_little_are_not(target):
+    arn = "arn:aws:iam::*:user/reader"
+    assert not found("ESC-002", user(allow("iam:CreateAccessKey", arn)), target)
+
+
+def test_whoever_may_read_it_anyway_gains_nothing():
+    arn = "arn:aws:iam::*:user/reader"
+    own = user(allow("iam:CreateAccessKey", arn), allow("s3:GetObject", "arn:aws:s3:::own/*"))
+    assert not found("ESC-002", own, READER)
