@@ -704,11 +704,12 @@ class Escalations:
                 best = use
                 if best.confidence is Confidence.HIGH:
                     break
-        if best is None and permission.target is Target.EXISTING and binding.workload is None:
-            return self._unseen(actor, permission, binding)
+        is_any = binding.workload is None and not binding.is_unseen
+        if best is None and permission.target is Target.EXISTING and is_any:
+            return self._spoken_of(actor, permission, binding)
         return best
 
-    def _unseen(self, actor: Principal, permission: Permission, binding: _Binding) -> Use | None:
+    def _spoken_of(self, actor: Principal, permission: Permission, binding: _Binding) -> Use | None:
         """A permission on something that the code does not hold: what the policies speak of."""
         for resource in self._new(actor, permission):
             use = self._use(actor, permission, resource, binding)
