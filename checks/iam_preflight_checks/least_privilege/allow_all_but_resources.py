@@ -116,7 +116,8 @@ def _leaves_some(statement: Statement) -> bool:
 
 
 def _spared(statement: Statement) -> str:
-    return listed(pattern.text for pattern in statement.resources)
+    # an element that is empty, or no text, spares nothing
+    return listed(pattern.text for pattern in statement.resources) or "nothing"
 
 
 def _confidence(statement: Statement) -> Confidence:

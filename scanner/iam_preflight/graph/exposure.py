@@ -244,6 +244,8 @@ def listed(names: Iterable[str], most: int = 3) -> str:
     """A few names and how many more there are: `s3:GetObject, kms:Decrypt and 4 others`."""
     each = list(dict.fromkeys(names))
     rest = len(each) - most
+    if not each:
+        return ""
     if rest > 1:
         return f"{', '.join(each[:most])} and {rest} others"
     return " and ".join(part for part in (", ".join(each[:-1]), each[-1]) if part)
