@@ -40,8 +40,9 @@ class ExposedCredential(Rule):
       ROLE-002 and CRED-005 take this along. The same goes for service-specific credentials
       that never end.
     - CloudFormation: a console password in the template, or as the default of a parameter
-      (high), from a parameter without `NoEcho` (medium), or one that its user may keep although
-      somebody else made it up (low). References to Secrets Manager are as they should be.
+      (high), from a parameter without `NoEcho` or a plain one of Parameter Store (medium), or
+      one that its user may keep although somebody else made it up (low). References to Secrets
+      Manager, and to a `SecureString` by `ssm-secure`, are as they should be.
 
     Modules that others call are low: whether a secret goes further is their decision.
 
@@ -162,6 +163,7 @@ SEVERITIES = {
     Handover.WRITTEN: Severity.HIGH,
     Handover.DEFAULT: Severity.HIGH,
     Handover.SHOWN: Severity.MEDIUM,
+    Handover.STORED: Severity.MEDIUM,
     Handover.KEPT: Severity.LOW,
 }
 

@@ -136,6 +136,7 @@ class Handover(Enum):
     WRITTEN = "is written in the template"
     DEFAULT = "is the default of a parameter"
     SHOWN = "comes from a parameter that is shown (no NoEcho)"
+    STORED = "comes from a plain parameter of Parameter Store (resolve:ssm)"
     KEPT = "may be kept, although somebody else made it up"
 
 
@@ -149,8 +150,15 @@ def handovers(credential: Credential) -> Iterator[tuple[Assumptions, Handover, S
                 yield given, Handover.WRITTEN if is_here else Handover.DEFAULT, arm.span
             case Unknown(reason=Reason.SECRET):
                 continue
+            case _ if any(_is_plain_parameter(hole) for hole in holes_of(arm)):
+                yield given, Handover.STORED, arm.span
             case _ if is_sensitive(arm):
                 if not credential.must_be_changed:
                     yield given, Handover.KEPT, arm.span
             case _ if any(hole.reason is Reason.PARAMETER for hole in holes_of(arm)):
                 yield given, Handover.SHOWN, arm.span
+
+
+def _is_plain_parameter(hole: Unknown) -> bool:
+    """`{{resolve:ssm:…}}`, which reads a `String`: whoever may read parameters reads it, too."""
+    return hole.reason is Reason.DATA and hole.label.startswith("ssm:")
