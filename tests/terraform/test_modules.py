@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from terraform_helpers import Files, load
+from terraform_helpers import Files, everything, load
 
+from iam_preflight.discovery import Workspace
 from iam_preflight.errors import Problem, ProblemKind, UsageError
-from iam_preflight.terraform.load import TerraformOptions
+from iam_preflight.terraform.load import TerraformOptions, load_terraform
+from iam_preflight.testing import MemoryTree
 from iam_preflight.values import show
 
 ROLE = 'resource "aws_iam_role" "this" {\n  name = var.name\n}\nvariable "name" {}\n'
@@ -295,6 +297,20 @@ def test_what_is_declared_twice_is_a_syntax_problem_at_the_second() -> None:
     assert problem.kind is ProblemKind.SYNTAX
     assert problem.place == "b.tf:2:1"
     assert problem.message == "resource aws_iam_role a is declared twice (first in a.tf:1)"
+
+
+def test_what_a_second_declaration_says_is_judged_too() -> None:
+    files = {
+        "a.tf": 'resource "aws_iam_role" "a" {\n  name = "1"\n}\n',
+        "b.tf": 'resource "aws_iam_role" "a" {\n  count = 2\n  name  = "2-${count.index}"\n}\n',
+    }
+    workspace = Workspace(MemoryTree(files))
+    found = load_terraform(workspace, tuple(files), TerraformOptions(), everything)
+    assert [(r.address, show(r.get("name"))) for r in found] == [
+        ("aws_iam_role.a", "1"),
+        ("aws_iam_role.a[0]", "2-0"),
+        ("aws_iam_role.a[1]", "2-1"),
+    ]
 
 
 # ---------------------------------------------------------------- variables

@@ -40,6 +40,8 @@ class Module:
     outputs: dict[str, tree.Block] = field(default_factory=dict)
     resources: dict[tuple[str, str, str], tree.Block] = field(default_factory=dict)
     """By (`resource`, `data` or `ephemeral`; type; name)."""
+    again: list[tuple[tuple[str, str, str], tree.Block]] = field(default_factory=list)
+    """Resources whose name is taken: nothing refers to them, but what they say is judged."""
     calls: dict[str, tree.Block] = field(default_factory=dict)
     providers: dict[tuple[str, int], tree.Block] = field(default_factory=dict)
     """By local name and place in order: several differ by their `alias`."""
@@ -124,6 +126,8 @@ class Configuration:
                 where = earlier.span.first.line
                 message = f"{what} is declared twice (first in {earlier.span.path}:{where})"
                 self.problems.append(Problem(ProblemKind.SYNTAX, message, span.path, span))
+                if target is module.resources and isinstance(place, tree.Block):
+                    module.again.append(((place.type, place.labels[0], place.labels[1]), place))
 
     # ---- where modules are
 

@@ -306,11 +306,13 @@ class ModuleInstance:
 
     def instances(self, key: tuple[str, str, str]) -> list[ResourceInstance]:
         """Every instance of a resource or data block."""
-        if key in self._resources:
-            return self._resources[key]
+        if key not in self._resources:
+            self._resources[key] = []  # a block whose count asks for itself has no instances then
+            self._resources[key] = self._instances(key, self.module.resources[key])
+        return self._resources[key]
+
+    def _instances(self, key: tuple[str, str, str], block: tree.Block) -> list[ResourceInstance]:
         mode, resource_type, name = key
-        block = self.module.resources[key]
-        self._resources[key] = []  # a block whose count asks for itself has no instances then
         base = self._name(f"{MODES[mode]}{resource_type}.{name}")
         provider = provider_of(block, resource_type, self.providers)
         places = Places.of(block)
@@ -333,7 +335,6 @@ class ModuleInstance:
             )
             mapping = Mapping(entries, places.span, places.keys, None, Reference(address, ""))
             made.append(ResourceInstance(address, block, repetition, mapping, provider))
-        self._resources[key] = made
         return made
 
     def _scope_of(self, repetition: Repetition) -> Scope:
@@ -500,11 +501,13 @@ class ModuleInstance:
 
     def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
         """The resources of this module instance, of the types that somebody wants."""
-        for key, block in self.module.resources.items():
+        module = self.module
+        for key, block in (*module.resources.items(), *module.again):
             mode, resource_type, name = key
             if mode == "ephemeral" or not is_wanted(resource_type):
                 continue
-            for instance in self.instances(key):
+            is_first = module.resources[key] is block
+            for instance in self.instances(key) if is_first else self._instances(key, block):
                 yield Resource(
                     address=instance.address,
                     type=resource_type,
