@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Finding, Framework, Severity
+from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.secrets import SinkKind, has_key_id, has_secret, references_in, sink_types
 from iam_preflight.resources import Resource
 from iam_preflight.rules import Rule
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph
     from iam_preflight.graph.secrets import Flow, WrittenKey
+    from iam_preflight.values import Value
 
 PROVIDER, BACKEND = "terraform_provider", "terraform_backend"
 HINTS = {
@@ -36,8 +37,9 @@ class StaticCredentials(Rule):
       SecureString or Vault it is medium, and told with the key (ROLE-002).
     - A key is written into one of these places, into an output or a parameter, into an `aws`
       provider or the backend: an id such as `AKIA…`, or a secret beside one. An id alone is
-      medium. Keys of AWS's documentation and made-up ones are left alone, and so are providers
-      of local test endpoints.
+      medium. Keys of AWS's documentation and made-up ones are low, and only shown with the
+      persona *pedantic*: they stand where the real one will. Providers of local test endpoints
+      are left alone.
 
     A provider or backend whose profile is called after the root user is medium.
 
@@ -117,11 +119,15 @@ class StaticCredentials(Rule):
 
     def _of_written(self, written: WrittenKey) -> Finding:
         what = "an AWS secret access key" if written.has_secret else "the id of an AWS access key"
+        if written.is_made_up:
+            what = "a made-up access key"
+        severity = Severity.HIGH if written.has_secret else Severity.MEDIUM
         return self.finding(
             f"{what} is written into {written.kind.describe(written.sink)}",
             on=written.sink,
             at=written.place,
-            severity=Severity.HIGH if written.has_secret else Severity.MEDIUM,
+            severity=Severity.LOW if written.is_made_up else severity,
+            persona=Persona.PEDANTIC if written.is_made_up else None,
             hint=f"delete the key; {HINTS.get(written.kind, 'use a role')}",
             evidence=f"written key in {written.sink.address}",
             assumptions=written.assumptions,
@@ -132,6 +138,8 @@ class StaticCredentials(Rule):
         if resource.name not in ("aws", "awscc", "s3", "dynamodb"):
             return
         where = f"{resource.native_type} {resource.name}"
+        is_local = resource.get("endpoints") is not None
+        made_up: tuple[str, Value] | None = None
         for attribute in ("secret_key", "access_key"):
             value = resource.get(attribute)
             if value is None:
@@ -152,6 +160,19 @@ class StaticCredentials(Rule):
                     evidence=attribute,
                 )
                 return
+            if text and not is_local:
+                made_up = made_up or (attribute, value)
+        if made_up is not None:
+            attribute, value = made_up
+            yield self.finding(
+                f"{where} uses a made-up access key",
+                on=resource,
+                at=value.span,
+                severity=Severity.LOW,
+                persona=Persona.PEDANTIC,
+                hint="leave it out and let the environment give a role",
+                evidence=attribute,
+            )
         profile = resource.get("profile")
         if profile is not None and "root" in (text_of(profile) or "").lower().split("-"):
             yield self.finding(

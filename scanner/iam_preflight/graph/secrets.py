@@ -118,6 +118,8 @@ class WrittenKey:
     has_id: bool
     has_secret: bool
     assumptions: Assumptions = ()
+    is_made_up: bool = False
+    """A key of documentation, or one that is none: what stands in for the real one here."""
 
 
 class Secrets:
@@ -227,6 +229,12 @@ def _written(value: Value, kind: SinkKind, sink: Resource) -> Iterator[WrittenKe
     for given, place in (secrets or ids)[:1]:
         exact = _exact(place, _SECRET if secrets else KEY_ID)
         yield WrittenKey(sink, kind, exact, bool(ids), bool(secrets), given)
+    if not secrets and not ids:
+        for given, _, text, place in texts:
+            if KEY_ID.search(text):
+                exact = _exact(place, KEY_ID)
+                yield WrittenKey(sink, kind, exact, True, False, given, is_made_up=True)
+                return
 
 
 def _exact(place: Span, pattern: re.Pattern[str]) -> Span:
