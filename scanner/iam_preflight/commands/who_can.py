@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 from iam_preflight.commands.shared.command import ManualCommand
 from iam_preflight.commands.shared.inputs import input_options
 from iam_preflight.commands.shared.reading import read, tell_problems
+from iam_preflight.policy.truth import Truth
 from iam_preflight.reporters.escape import visible
 
 if TYPE_CHECKING:
@@ -47,8 +49,9 @@ def command(
 ) -> None:
     """List the principals that may do ACTION, on ARN where it is given.
 
-    Every policy has its say: inline, managed and group policies, permissions boundaries and
-    the control policies in the code. "perhaps" hangs on a condition or on something unknown.
+    Every policy has its say: inline, managed and group policies, permissions boundaries, the
+    control policies and the policies of the resources in the code, which may also let in
+    somebody from outside. "perhaps" hangs on a condition or on something unknown.
     """
     from iam_preflight.errors import UsageError
     from iam_preflight.knowledge.catalog import catalog
@@ -59,7 +62,7 @@ def command(
         hint = f": did you mean {near}?" if near else ""
         raise UsageError(f"there is no action {action!r}{hint}")
     graph, problems = read(inputs.prepare(paths))
-    answers = [_answer(p, d) for p, d in who_can(graph, known.full_name, arn)]
+    answers = [_answer(answer) for answer in who_can(graph, known.full_name, arn)]
     answers.sort(key=lambda answer: (answer["certain"] is False, answer["principal"]))
     if format_name == "json":
         click.echo(json.dumps(answers, indent=2, ensure_ascii=False))
@@ -68,31 +71,65 @@ def command(
     sys.exit(tell_problems(problems))
 
 
-def who_can(graph: Graph, action: str, arn: str | None) -> Iterator[tuple[Principal, Decision]]:
-    """Principals that may do an action on some resource, or on the given one."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Somebody who may do it, and the statements that let them."""
+
+    label: str
+    id: str
+    """The address; of whom the code only names, the id in the exported graph."""
+    decision: Decision
+    places: tuple[Span, ...]
+
+
+def who_can(graph: Graph, action: str, arn: str | None) -> Iterator[Answer]:
+    """Who may do an action on some resource, or on the given one."""
+    from iam_preflight.graph.resource_sides import ResourceSides
+
+    sides = ResourceSides(graph)
+    about = sides.about(action, arn)
     for principal in graph.principals:
-        effective = graph.effective(principal)
-        if action not in effective.possible:
-            continue
-        context = graph.permissions.context(principal)
-        decision = effective.allows(action, arn or "*", context)
-        if decision.is_possible:
-            yield principal, decision
+        found = _decisions(graph, principal, action, arn)
+        found += [sides.decide(principal, action, side) for side in about]
+        settled = [i for i, side in enumerate(about, 1) if side.is_it is Truth.YES]
+        if settled:  # the resource's own policy has the last word
+            found = [found[i] for i in settled]
+        best = max(found, key=lambda decision: decision.truth)
+        if best.is_possible:
+            places = dict.fromkeys(_places(principal, best))
+            yield Answer(principal.label, principal.address, best, tuple(places))
+    outside: dict[str, Answer] = {}
+    for side in about:
+        for label, name, decision in sides.outsiders(action, side):
+            if side.is_it is Truth.MAYBE and arn is not None:
+                decision = replace(decision, truth=Truth.MAYBE)
+            places = dict.fromkeys(reason.statement.span for reason in decision.allowed_by)
+            known = outside.get(name)
+            if known is None or known.decision.truth < decision.truth:
+                outside[name] = Answer(label, name, decision, tuple(places))
+    yield from outside.values()
 
 
-def _answer(principal: Principal, decision: Decision) -> dict[str, Any]:
-    places = [_place(p) for p in _places(principal, decision)]
+def _decisions(graph: Graph, principal: Principal, action: str, arn: str | None) -> list[Decision]:
+    """What the principal's own side says: one decision."""
+    effective = graph.effective(principal)
+    context = graph.permissions.context(principal)
+    return [effective.allows(action, arn or "*", context)]
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
     return {
-        "principal": principal.label,
-        "address": principal.address,
-        "certain": decision.is_allowed,
-        "statements": places,
+        "principal": answer.label,
+        "address": answer.id,
+        "certain": answer.decision.is_allowed,
+        "statements": [_place(place) for place in answer.places],
     }
 
 
 def _places(principal: Principal, decision: Decision) -> Iterator[Span]:
     """Where the allowing statements are written; attachments for AWS-managed policies."""
     from iam_preflight.graph.model import Origin
+    from iam_preflight.policy.evaluate import Layer
 
     managed = {
         id(attachment.policy.document): attachment.place
@@ -100,7 +137,8 @@ def _places(principal: Principal, decision: Decision) -> Iterator[Span]:
         if attachment.policy.origin is Origin.AWS_MANAGED
     }
     for reason in decision.allowed_by:
-        yield managed.get(id(reason.document), reason.statement.span)
+        if reason.layer is not Layer.SCP:
+            yield managed.get(id(reason.document), reason.statement.span)
 
 
 def _place(span: Span) -> dict[str, Any]:

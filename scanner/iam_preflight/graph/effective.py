@@ -187,10 +187,10 @@ def _caller(principal: Principal) -> Caller | None:
 def _boundary_document(boundary: Boundary) -> Document:
     if boundary.policy is not None:
         return boundary.policy.document
-    return _anything(boundary.place)
+    return anything(boundary.place)
 
 
-def _anything(span: Span) -> Document:
+def anything(span: Span) -> Document:
     """A document that may say anything: every question to it is answered with maybe."""
     hole = Unknown(Reason.MISSING, "a policy that is not here", span)
     pattern = Pattern((hole,), span)

@@ -57,6 +57,16 @@ class Paths:
         """The shortest path of a principal that is no administrator itself."""
         return _chain(self._found(), principal)
 
+    def by_itself(self, principal: Principal) -> Escalation | None:
+        """The surest way in which a principal makes itself administrator, with nobody's help."""
+        escalations = self.graph.escalations
+        found = [
+            own
+            for own in escalations.of_self(principal)
+            if own.confidence is not Confidence.LOW and escalations.makes_admin(own)
+        ]
+        return max(found, key=lambda own: own.confidence, default=None)
+
     def to(self, principal: Principal, ends: list[Principal]) -> Path | None:
         """The shortest path of a principal to one of the given ones, whatever they may do."""
         return _chain(dict(self._search(ends)), principal)
