@@ -11,6 +11,6 @@ setup(
         *find_namespace_packages(
             "scanner", include=["iam_preflight*"], exclude=["*.data", "*.assets"]
         ),
-        *find_namespace_packages("checks", include=["iam_preflight_checks*"]),
+        *find_namespace_packages("checks", include=["iam_preflight_checks*", "checkov_pack"]),
     ]
 )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 PACKAGE = "iam_preflight_checks"
+PACK = "checkov_pack"
+"""The folder of the checks for checkov, installed beside the rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,12 @@ def package_folders() -> list[Path]:
     if module is not None and folders:
         module.__path__ = [str(folder) for folder in folders]
     return folders
+
+
+def companion(name: str) -> Path | None:
+    """A folder that is installed beside the rules, nearest installation first."""
+    beside = (folder.with_name(name) for folder in package_folders())
+    return next((folder for folder in beside if folder.is_dir()), None)
 
 
 def _is_beside(folder: Path, own: Path) -> bool:

@@ -75,3 +75,10 @@ def test_scans_from_an_environment_that_has_nothing_else(wheel: Path, tmp_path: 
     )
     assert scanned.returncode == 1, scanned.stderr
     assert "LEAST-001" in {finding["rule"] for finding in json.loads(scanned.stdout)["findings"]}
+    pack = subprocess.run(
+        [command, "checkov-pack"], check=True, capture_output=True, cwd=tmp_path, text=True
+    )
+    folder = Path(pack.stdout.strip())
+    assert tmp_path / "env" in folder.parents
+    modules = {path.name for path in folder.iterdir()} - {"__pycache__"}
+    assert modules == {"__init__.py", "iam_preflight_checkov.py"}

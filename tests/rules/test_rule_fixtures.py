@@ -53,57 +53,23 @@ def test_rule_has_good_and_bad_fixtures_for_both_formats(rule: str) -> None:
         assert kinds == {True, False}, f"{rule} needs a good_ and a bad_ fixture for {name}"
 
 
-OTHER = {"terraform": "cloudformation", "cloudformation": "terraform"}
-
-NO_TWINS = {
-    "CRED-003": NO_CLOUDFORMATION["CRED-003"],
-    "CRED-004": "Terraform's state is one more place that shows a secret, so that no two agree",
-}
-"""Rules without a single fixture that is the same in both formats, with the reason."""
-
-
-def twins(case: Case) -> list[Case]:
-    """The same in the other format: JSON and YAML are two."""
-    folder = case.path.parents[1] / OTHER[case.format]
-    if not folder.is_dir():
-        return []
-    return [
-        Case(case.rule, OTHER[case.format], path)
-        for path in sorted(folder.iterdir())
-        if path.name.split(".", 1)[0] == case.stem and path.suffix != ".expect"
-    ]
-
-
-def excused(case: Case) -> dict[str, str]:
-    """The fixtures of a rule that only its format can express, each with the reason."""
-    file = case.path.parents[1] / f"{case.format}_only.txt"
-    if not file.is_file():
-        return {}
-    lines = file.read_text("utf-8").splitlines()
-    return {name: reason.strip() for name, _, reason in (line.partition(":") for line in lines)}
-
-
 @pytest.mark.parametrize(
-    "case", [case for case in BAD if case.rule not in NO_CLOUDFORMATION], ids=str
+    "case",
+    [case for case in BAD if case.format == "terraform" and case.rule not in NO_CLOUDFORMATION],
+    ids=str,
 )
 def test_formats_that_say_the_same_give_the_same_findings(case: Case) -> None:
-    found = twins(case)
-    if not found:
-        assert excused(case).get(case.stem), (
-            f"{case.stem} has no twin, and no {case.format}_only.txt says why"
-        )
-    for twin in found:
-        assert harness().verdicts(twin) == harness().verdicts(case)
-
-
-@pytest.mark.parametrize("rule", [rule.id for rule in load_rules()])
-def test_formats_are_compared_for_every_rule(rule: str) -> None:
-    compared = any(twins(case) for case in BAD if case.rule == rule)
-    assert compared != (rule in NO_TWINS)
-
-
-def test_excuses_are_for_fixtures_without_twin() -> None:
-    idle = [
-        f"{case.rule} {case.stem}" for case in BAD if case.stem in excused(case) and twins(case)
+    folder = case.path.parents[1] / "cloudformation"
+    twins = [
+        path
+        for path in folder.iterdir()
+        if path.name.split(".", 1)[0] == case.stem and path.suffix != ".expect"
     ]
-    assert idle == []
+    if not twins:
+        excuses = case.path.parents[1] / "terraform_only.txt"
+        assert excuses.is_file(), f"{case.stem} has no twin, and no terraform_only.txt says why"
+        assert case.stem in excuses.read_text()
+        return
+    for twin in twins:
+        other = Case(case.rule, "cloudformation", twin)
+        assert harness().verdicts(other) == harness().verdicts(case)

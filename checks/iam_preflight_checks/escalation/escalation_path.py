@@ -32,15 +32,7 @@ class EscalationPath(Rule):
 
     ## Example
     `role ci` may update the code of a function that runs as `role jobs`, and `role jobs` may
-    rewrite the trust policy of `role admin`. Cut the last hop:
-
-    ```hcl
-    # in the policy of role jobs
-    statement {
-      actions   = ["iam:UpdateAssumeRolePolicy"]
-      resources = [aws_iam_role.worker.arn] # not role admin
-    }
-    ```
+    assume `role admin`: take `role jobs` out of the trust policy of `role admin`.
     """
 
     id = "ESC-005"
@@ -53,10 +45,7 @@ class EscalationPath(Rule):
         Framework.ISO: ("A.8.2", "A.5.3"),
         Framework.WELL_ARCHITECTED: ("SEC03-BP02", "SEC03-BP07"),
     }
-    references = (
-        "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html",
-        "https://pathfinding.cloud/",
-    )
+    references = ("https://pathfinding.cloud/",)
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
         if is_exempt(principal, graph.settings):

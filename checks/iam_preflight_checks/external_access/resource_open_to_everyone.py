@@ -105,7 +105,7 @@ class ResourceOpenToEveryone(Rule):
             "f6049677-ec4a-43af-8779-5190b6d03cba",
             "fa00ce45-386d-4718-8392-fb485e1f3c5b",
         ),
-        "trivy": ("AWS-0032", "AWS-0097"),
+        "trivy": ("AVD-AWS-0032", "AVD-AWS-0097"),
         "cfn_nag": ("F6", "F7", "F8", "F9", "F13", "F16", "F18", "F21", "F76"),
         "cfripper": (
             "GenericResourceWildcardPrincipalRule",

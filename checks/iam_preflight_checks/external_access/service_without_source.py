@@ -64,7 +64,7 @@ class ServiceWithoutSource(Rule):
     }
     equivalents = {
         "checkov": ("CKV_AWS_364",),
-        "trivy": ("AWS-0067",),
+        "trivy": ("AVD-AWS-0067",),
         "regula": ("FG_R00499",),
         "prowler": ("iam_role_cross_service_confused_deputy_prevention",),
         "access-analyzer": ("RESTRICT_ACCESS_TO_SERVICE_PRINCIPAL",),

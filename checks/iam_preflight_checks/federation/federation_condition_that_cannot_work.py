@@ -51,11 +51,7 @@ class FederationConditionThatCannotWork(Rule):
     name = "federation-condition-that-cannot-work"
     severity = Severity.MEDIUM
     practice = 11
-    compliance = {
-        Framework.NIST: ("IA-8",),
-        Framework.ISO: ("A.8.9",),
-        Framework.WELL_ARCHITECTED: ("SEC02-BP04",),
-    }
+    compliance = {Framework.NIST: ("IA-8",), Framework.ISO: ("A.8.9",)}
     equivalents = {
         "checkov": ("CKV_AWS_358",),
         "access-analyzer": ("MISMATCHED_ACTION_FOR_PRINCIPAL",),

@@ -50,11 +50,7 @@ class WebIdentityWithoutAudience(Rule):
     severity = Severity.LOW
     practice = 11
     yields_to = ("SEG-007", "FED-001")
-    compliance = {
-        Framework.NIST: ("IA-8",),
-        Framework.ISO: ("A.8.5",),
-        Framework.WELL_ARCHITECTED: ("SEC02-BP04", "SEC03-BP09"),
-    }
+    compliance = {Framework.NIST: ("IA-8",), Framework.ISO: ("A.8.5",)}
     equivalents = {"access-analyzer": ("CONFIRM_AUDIENCE_CLAIM_TYPE",)}
     references = (
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html",

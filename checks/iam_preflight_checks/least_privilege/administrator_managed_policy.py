@@ -74,7 +74,7 @@ class AdministratorManagedPolicy(Rule):
             "iam_group_administrator_access_policy",
             "iam_policy_cloudshell_admin_not_attached",
         ),
-        "aws-config": ("IAM_POLICY_BLACKLISTED_CHECK",),
+        "config": ("IAM_POLICY_BLACKLISTED_CHECK",),
     }
     references = (
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html",

@@ -1,0 +1,1 @@
+"""What runs inside another scanner: its graph says which files, ours says what is wrong."""
