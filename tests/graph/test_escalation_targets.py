@@ -353,3 +353,25 @@ def test_whoever_may_read_it_anyway_gains_nothing():
     arn = "arn:aws:iam::*:user/reader"
     own = user(allow("iam:CreateAccessKey", arn), allow("s3:GetObject", "arn:aws:s3:::own/*"))
     assert not found("ESC-002", own, READER)
+
+
+FUNCTION = """
+resource "aws_lambda_function" "report" {
+  function_name = "report"
+  role          = aws_iam_role.report.arn
+}
+"""
+UPDATE = allow("lambda:UpdateFunctionCode", "arn:aws:lambda:*:*:function:report")
+REPORT = role(
+    "report", allow("s3:GetObject", "arn:aws:s3:::reports/*"), service="lambda.amazonaws.com"
+)
+
+
+def test_a_user_who_changes_a_function_reads_what_it_reads():
+    finding = the_one("ESC-004", user(UPDATE), REPORT, FUNCTION)
+    assert finding.severity is Severity.MEDIUM
+
+
+def test_whoever_delivers_code_has_what_the_code_has():
+    delivers = role("ci", UPDATE, service="codebuild.amazonaws.com")
+    assert not found("ESC-004", delivers, REPORT, FUNCTION)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Finding, Framework, Severity
+from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.handles import HANDLE_TYPES
 from iam_preflight.graph.narrative import (
@@ -19,6 +19,7 @@ from iam_preflight.rules import Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.graph.escalation import Escalation
     from iam_preflight.graph.model import Graph, Principal
 
 
@@ -31,6 +32,10 @@ class WorkloadHijack(Rule):
     on an instance, update a stack with a service role. The resource must match, and the role
     must be allowed more than the principal. Ways that the code rules out are left alone: ECS
     Exec that is off, an instance role that the Systems Manager agent cannot use.
+
+    A role that only adds a sensitive permission on some resource, such as reading one bucket, is
+    told as medium where a user or a workload reaches it; of those who deliver code only to
+    auditors.
 
     An administrator's role that only a service may assume, and that nothing in the code runs as,
     is there for something made elsewhere: who may take over whatever the service runs is told
@@ -68,11 +73,7 @@ class WorkloadHijack(Rule):
         escalations = graph.escalations
         if escalations.is_powerful(principal) or is_exempt(principal, graph.settings):
             return
-        told = filter(escalations.is_telling, escalations.of_workloads(principal))
-        found = worst(sure(told), graph)
-        if not found:
-            unseen = filter(escalations.is_telling, escalations.of_unseen_workloads(principal))
-            found = worst(unseen, graph)
+        found, is_little = _found(principal, graph)
         if not found:
             return
         best = found[0]
@@ -84,6 +85,11 @@ class WorkloadHijack(Rule):
         workload, severity = "whatever runs as it", Severity.HIGH
         if best.through is not None:
             workload, severity = best.through.resource.address, severity_of(best, graph)
+        persona = None
+        if is_little:
+            severity = Severity.MEDIUM
+            # whoever delivers code has what the code has, and should
+            persona = None if principal.is_user or principal.workloads else Persona.AUDITOR
         yield self.finding(
             f"{principal.label} can act as {role.label}{also}: {best.actions} reaches {workload}"
             f"{others(found)}",
@@ -92,9 +98,24 @@ class WorkloadHijack(Rule):
             label=start.label,
             severity=severity,
             confidence=best.confidence,
+            persona=persona,
             related=[(place.span, place.label) for place in story_of(best, graph)],
             hint=f"scope {best.actions} to workloads that belong to {principal.label}",
             evidence=best.method.id,
             causes=best.statements,
             assumptions=best.assumptions,
         )
+
+
+def _found(principal: Principal, graph: Graph) -> tuple[list[Escalation], bool]:
+    """What the principal can take over, worst first, and whether it gains little by it."""
+    escalations = graph.escalations
+
+    def told(ways: Iterator[Escalation]) -> list[Escalation]:
+        return worst(sure(filter(escalations.is_telling, ways)), graph)
+
+    found = told(escalations.of_workloads(principal))
+    found = found or told(escalations.of_unseen_workloads(principal))
+    if found:
+        return found, False
+    return told(escalations.of_workloads(principal, for_little=True)), True

@@ -373,12 +373,16 @@ class Escalations:
         """Whether an actor has a service run its own code as a role anyway."""
         return any(escalation.target is role for escalation in self.of_passing(actor))
 
-    def of_workloads(self, actor: Principal) -> Iterator[Escalation]:
-        """Ways in which an actor can take over a workload that runs as another role."""
+    def of_workloads(self, actor: Principal, *, for_little: bool = False) -> Iterator[Escalation]:
+        """Ways in which an actor can take over a workload that runs as another role.
+
+        `for_little`: where that adds a sensitive permission on some resource, at least.
+        """
+        is_gain = self.adds if for_little else self.exceeds
         for method in self._ready_for(actor, MethodKind.EXIST):
             for workload in self.graph.workloads:
                 role = workload.role
-                if not self.is_in_reach(actor, role) or not self.exceeds(role, actor):
+                if not self.is_in_reach(actor, role) or not is_gain(role, actor):
                     continue
                 if not self._is_open(method, workload, actor):
                     continue
