@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from freezegun import freeze_time
 from moto.server import ThreadedMotoServer
 
@@ -51,18 +52,26 @@ class Account:
         self.iam = self.client("iam")
         self.organizations = self.client("organizations")
 
-    def client(self, service: str, key: str = "testing", secret: str = "testing") -> Any:
+    def client(
+        self,
+        service: str,
+        key: str = "testing",
+        secret: str = "testing",
+        token: str | None = None,
+    ) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
             region_name="eu-west-1",
             aws_access_key_id=key,
             aws_secret_access_key=secret,
+            aws_session_token=token,
         )
 
     def use(self, key: dict[str, Any]) -> None:
         """Signs a request with a key, so that it has a last use."""
-        self.client("s3", key["AccessKeyId"], key["SecretAccessKey"]).list_buckets()
+        token = key.get("SessionToken")
+        self.client("s3", key["AccessKeyId"], key["SecretAccessKey"], token).list_buckets()
 
     def aws(self, *words: str) -> str:
         command = [str(Path(sys.executable).with_name("aws")), *words, "--output", "json"]
@@ -243,11 +252,142 @@ def people_in_order(account: Account, folder: Path) -> None:
     account.export_credentials(folder)
 
 
+WORK = policy(
+    "s3:GetObject",
+    "dynamodb:GetItem",
+    "dynamodb:DeleteItem",
+    resource="arn:aws:s3:::acme-reports/*",
+)
+
+
+def workload(account: Account, folder: Path) -> None:
+    """A role that somebody has changed by hand, and that nobody uses as it was meant."""
+    iam = account.iam
+    services = json.loads(trust(Service="ecs-tasks.amazonaws.com"))
+    services["Statement"] += json.loads(trust(AWS="arn:aws:iam::123456789012:user/mallory"))[
+        "Statement"
+    ]
+    with freeze_time(LONG_AGO):
+        iam.create_user(UserName="mallory")
+        fence = iam.create_policy(PolicyName="fence", PolicyDocument=policy("s3:*", "dynamodb:*"))
+        iam.create_role(
+            RoleName="jobs",
+            AssumeRolePolicyDocument=json.dumps(services),
+            PermissionsBoundary=fence["Policy"]["Arn"],
+        )
+        iam.put_role_policy(RoleName="jobs", PolicyName="work", PolicyDocument=WORK)
+        extra = iam.create_policy(
+            PolicyName="quick-fix",
+            PolicyDocument=policy("sqs:SendMessage", resource="arn:aws:sqs:*:*:jobs"),
+        )
+        iam.attach_role_policy(RoleName="jobs", PolicyArn=extra["Policy"]["Arn"])
+    with freeze_time(LATELY):
+        iam.create_user(UserName="fresh")
+    account.export_details(folder)
+    _write_use(folder, "arn:aws:iam::123456789012:role/jobs", is_used=False)
+    _write_findings(folder, "arn:aws:iam::999988887777:root")
+
+
+def workload_in_order(account: Account, folder: Path) -> None:
+    """The same role as the code has it, in use."""
+    iam = account.iam
+    with freeze_time(LONG_AGO):
+        iam.create_role(
+            RoleName="jobs",
+            AssumeRolePolicyDocument=trust(Service="ecs-tasks.amazonaws.com"),
+        )
+        iam.put_role_policy(RoleName="jobs", PolicyName="work", PolicyDocument=WORK)
+    with freeze_time(LATELY):
+        session = account.client("sts").assume_role(
+            RoleArn="arn:aws:iam::123456789012:role/jobs", RoleSessionName="task"
+        )
+        account.use(session["Credentials"])
+    account.export_details(folder)
+    _write_use(folder, "arn:aws:iam::123456789012:role/jobs", is_used=True)
+    _write_findings(folder, "arn:aws:iam::123456789012:root")
+
+
+# ---------------------------------------------------------------- what moto does not play
+
+
+def _write_use(folder: Path, arn: str, *, is_used: bool) -> None:
+    """As `get-service-last-accessed-details` answers, held against botocore's model of it."""
+    last = {"LastAuthenticated": f"{LATELY}T08:00:00+00:00"}
+    read = {"ActionName": "GetItem", "LastAccessedTime": f"{LATELY}T08:00:00+00:00"}
+    deleted = {"ActionName": "DeleteItem"} | (
+        {"LastAccessedTime": f"{LATELY}T09:00:00+00:00"} if is_used else {}
+    )
+    answer = {
+        "JobStatus": "COMPLETED",
+        "JobType": "ACTION_LEVEL",
+        "JobCreationDate": f"{NOW}T00:00:00+00:00",
+        "ServicesLastAccessed": [
+            {"ServiceName": "Amazon S3", "ServiceNamespace": "s3", **last},
+            {
+                "ServiceName": "Amazon DynamoDB",
+                "ServiceNamespace": "dynamodb",
+                **last,
+                "TrackedActionsLastAccessed": [read, deleted],
+            },
+        ],
+        "JobCompletionDate": f"{NOW}T00:00:05+00:00",
+        "IsTruncated": False,
+    }
+    _hold_against_model("iam", "GetServiceLastAccessedDetails", answer)
+    (folder / "last-accessed-jobs.json").write_text(json.dumps({"Arn": arn, **answer}, indent=4))
+
+
+def _write_findings(folder: Path, principal: str) -> None:
+    """As `accessanalyzer list-findings` answers, held against botocore's model of it."""
+    answer = {
+        "findings": [
+            {
+                "id": "4d0bb2c8-1c7a-4f0b-9d1f-2f5b8c1e6a10",
+                "principal": {"AWS": principal},
+                "action": ["s3:GetObject"],
+                "resource": "arn:aws:s3:::acme-reports",
+                "isPublic": False,
+                "resourceType": "AWS::S3::Bucket",
+                "condition": {},
+                "createdAt": f"{LATELY}T00:00:00+00:00",
+                "analyzedAt": f"{NOW}T00:00:00+00:00",
+                "updatedAt": f"{LATELY}T00:00:00+00:00",
+                "status": "ACTIVE",
+                "resourceOwnerAccount": "123456789012",
+            }
+        ]
+    }
+    _hold_against_model("accessanalyzer", "ListFindings", answer)
+    (folder / "findings.json").write_text(json.dumps(answer, indent=4))
+
+
+def _hold_against_model(service: str, operation: str, answer: dict[str, Any]) -> None:
+    model = botocore.session.get_session().get_service_model(service)
+    _check_shape(answer, model.operation_model(operation).output_shape)
+
+
+def _check_shape(value: Any, shape: Any) -> None:
+    match shape.type_name:
+        case "structure":
+            unknown = value.keys() - shape.members.keys()
+            missing = {*shape.required_members} - value.keys()
+            assert not unknown | missing, f"{shape.name}: {unknown} {missing}"
+            for key, item in value.items():
+                _check_shape(item, shape.members[key])
+        case "list":
+            for item in value:
+                _check_shape(item, shape.member)
+        case "map":
+            assert isinstance(value, dict), shape.name
+
+
 SCENARIOS: tuple[Callable[[Account, Path], None], ...] = (
     escalation,
     guarded,
     people,
     people_in_order,
+    workload,
+    workload_in_order,
 )
 
 

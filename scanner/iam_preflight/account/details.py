@@ -18,16 +18,18 @@ from iam_preflight.account.export import (
     Export,
     ExportError,
     Recorder,
-    json_at,
+    document_at,
     latest,
+    located,
     one_account,
+    plain,
 )
 from iam_preflight.dates import moment
-from iam_preflight.jsontext import JsonError, parse_json
 from iam_preflight.source import Span
 from iam_preflight.values import Json, Known, Listing, Mapping, Reason, Unknown
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable, Iterator
 
     from iam_preflight.resources import Resource
@@ -145,9 +147,12 @@ def read(source: SourceFile) -> Export:
     account = one_account(arns, source)
     if not account:
         raise ExportError("holds no user, group, role or policy, so that its account is not known")
-    reader = _Reader(source, Recorder(source, account))
+    dates = [each.create_date for each in holders] + [policy.create_date for policy in own]
+    dates += [role.role_last_used.last_used_date for role in roles]
+    until = latest([moment(max(dates, key=lambda date: date[:19], default=""))])
+    reader = _Reader(source, Recorder(source, account), until)
     reader.groups.update((group.group_name, group.arn) for group in groups)
-    raws = _located(
+    places = located(
         source.data,
         (
             *details.user_detail_list,
@@ -158,45 +163,25 @@ def read(source: SourceFile) -> Export:
     )
     resources = tuple(
         resource
-        for (start, end), entry in zip(raws, entries, strict=True)
+        for (start, end), entry in zip(places, entries, strict=True)
         for resource in reader.resources(entry, start, end)
     )
-    dates = [each.create_date for each in holders] + [policy.create_date for policy in own]
-    dates += [role.role_last_used.last_used_date for role in roles]
     return Export(
         source,
         FORMAT,
         account,
         resources,
-        until=latest([moment(max(dates, key=lambda date: date[:19], default=""))]),
+        until=until,
         is_cut=details.is_truncated or bool(details.next_token or details.marker),
     )
-
-
-def _located(data: bytes, raws: tuple[msgspec.Raw, ...]) -> list[tuple[int, int]]:
-    """Where pieces of a file stand in it.
-
-    The lists may come in any order, but the pieces of each follow each other: the next one is
-    found where the last one ended, or else from the start.
-    """
-    found: list[tuple[int, int]] = []
-    at = 0
-    for raw in raws:
-        piece = bytes(raw)
-        # the piece begins within a few bytes, unless another list begins here
-        start = data.find(piece, at, at + len(piece) + 256)
-        if start < 0:
-            start = data.find(piece)
-        at = start + len(piece)
-        found.append((start, at))
-    return found
 
 
 class _Reader:
     """Entries to resources, with their places."""
 
-    def __init__(self, source: SourceFile, recorder: Recorder) -> None:
+    def __init__(self, source: SourceFile, recorder: Recorder, until: dt.datetime | None) -> None:
         self.source = source
+        self.until = until.isoformat() if until is not None else ""
         self.recorder = recorder
         self.groups: dict[str, str] = {}
         """The ARNs of groups by name: a user names its groups without their paths."""
@@ -288,7 +273,10 @@ class _Reader:
             header,
             start,
             end,
-            {"role_last_used": Mapping({"last_used_date": used}, header)},
+            {
+                "role_last_used": Mapping({"last_used_date": used}, header),
+                "report_date": Known(self.until, header),
+            },
             {"assume_role_policy": self._document(*trust)},
         )
         for profile in entry.instance_profile_list:
@@ -353,11 +341,11 @@ class _Reader:
         def read_document() -> Value:
             span = Span(self.source, start, end)
             try:
-                value = json_at(self.source, start, end)
-                if isinstance(value, Known) and isinstance(value.value, str):
-                    value = parse_json(Known(unquote(value.value), span))
-            except JsonError as error:
-                return Unknown(Reason.ERROR, f"policy document: {error.message}", span)
-            return Json(value, span)
+                if self.source.data[start : start + 1] == b"{":
+                    return Json(document_at(self.source, start, end), span)
+                text = msgspec.json.decode(self.source.data[start:end], type=str)
+                return Json(plain(msgspec.json.decode(unquote(text)), span), span)
+            except msgspec.DecodeError as error:
+                return Unknown(Reason.ERROR, f"policy document: {error}", span)
 
         return read_document

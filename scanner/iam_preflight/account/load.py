@@ -10,8 +10,12 @@ import datetime as dt
 from typing import TYPE_CHECKING, Protocol
 
 from iam_preflight.account import (
+    access_analyzer,
+    action_usage,
     credential_report,
     details,
+    identity_center,
+    last_accessed,
     organization,
 )
 from iam_preflight.account.export import Export, ExportError, keys_of
@@ -35,7 +39,15 @@ class Format(Protocol):
 
 
 SUFFIXES = (".json", ".csv")
-FORMATS: tuple[Format, ...] = (details, credential_report, organization)
+FORMATS: tuple[Format, ...] = (
+    details,
+    credential_report,
+    last_accessed,
+    action_usage,
+    access_analyzer,
+    identity_center,
+    organization,
+)
 """Every format: what recognises a file by the names at its top, and what reads it."""
 
 _NEVER = dt.datetime.min.replace(tzinfo=dt.timezone.utc)
