@@ -165,3 +165,88 @@ def test_what_the_account_holds_is_not_judged_by_itself() -> None:
     assert report.files == 1
     assert report.coverage.principals == 1
     assert replace(report.coverage, principals=0).policies == 2
+
+
+def test_redacted_reports_number_what_only_the_account_names() -> None:
+    from iam_preflight.reporters.present import present
+    from iam_preflight.reporters.redact import redact
+
+    live = judged(BUILDER, *snapshot("escalation"), *snapshot("people")[1:])
+    told = redact(present(live, "medium"), live.graph)
+    messages = " ".join(finding.message for finding in told.findings)
+    assert "role role-1 (an administrator)" in messages
+    assert "role builder" in messages, "the code says that itself"
+    for name in ("robot", "bob", "platform-admin ", "123456789012"):
+        assert name not in messages
+    assert "123456789012" not in str(told)
+
+
+def test_suggestions_keep_resources_and_leave_out_what_is_unused() -> None:
+    from iam_preflight.graph.suggestion import suggest
+    from iam_preflight.graph.usage import usage_of
+    from iam_preflight.reporters.policy_text import as_cloudformation, as_hcl
+
+    code = (
+        Path(__file__).parents[2] / "fixtures/rules/LEAST-015/terraform/bad_in_the_account/main.tf"
+    ).read_text()
+    graph = judged(code, *snapshot("workload")).graph
+    role = next(one for one in graph.roles if one.name.text == "jobs")
+    usage = usage_of(role, graph)
+    assert usage is not None
+    found = suggest(role, usage)
+    assert [(one.service, one.actions) for one in found] == [
+        ("dynamodb", ("dynamodb:GetItem",)),
+        ("s3", ("s3:GetObject",)),
+    ]
+    hcl = "\n".join(as_hcl("role jobs", found))
+    assert 'resources = ["arn:aws:dynamodb:eu-west-1:123456789012:table/jobs"]' in hcl
+    template = "\n".join(as_cloudformation("role jobs", found))
+    assert "DeleteItem" not in template
+    assert '- "s3:GetObject"' in template
+
+
+def test_use_from_cloudtrail_is_use() -> None:
+    from iam_preflight.graph.usage import usage_of
+
+    usage = {
+        "UsageFrom": "2026-08-01T00:00:00Z",
+        "UsageUntil": "2026-11-01T00:00:00Z",
+        "Principals": [
+            {
+                "Arn": "arn:aws:iam::123456789012:role/builder",
+                "Actions": ["lambda:InvokeFunction"],
+            }
+        ],
+    }
+    source = SourceFile("usage.json", json.dumps(usage).encode(), is_record=True)
+    graph = judged(BUILDER, source).graph
+    found = usage_of(next(graph.roles), graph)
+    assert found is not None
+    assert list(found.seen) == ["lambda:InvokeFunction"]
+
+
+def test_permission_sets_of_identity_center_hold_their_policies() -> None:
+    arn = "arn:aws:sso:::permissionSet/ssoins-1/ps-1"
+    files = {
+        "set": {"PermissionSet": {"Name": "admins", "PermissionSetArn": arn}},
+        "managed": {
+            "PermissionSetArn": arn,
+            "AttachedManagedPolicies": [
+                {"Name": "x", "Arn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+            ],
+        },
+        "inline": {
+            "PermissionSetArn": arn,
+            "InlinePolicy": '{"Version": "2012-10-17", "Statement": []}',
+        },
+    }
+    sources = [
+        SourceFile(f"{name}.json", json.dumps(held).encode(), is_record=True)
+        for name, held in files.items()
+    ]
+    report = judged(BUILDER, *sources)
+    assert not report.problems
+    held = [one for one in report.graph.principals if one.name.text == "admins"]
+    assert [sorted(a.policy.name for a in one.attachments) for one in held] == [
+        ["AdministratorAccess", "ps-1 inline"]
+    ]

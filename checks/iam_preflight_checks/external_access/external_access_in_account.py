@@ -51,6 +51,7 @@ class ExternalAccessInAccount(Rule):
         Framework.FSBP: ("IAM.28",),
         Framework.WELL_ARCHITECTED: ("SEC03-BP07",),
     }
+    equivalents = {"prowler": ("accessanalyzer_enabled_without_findings",)}
     references = ("https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-findings.html",)
 
     def check_graph(self, graph: Graph) -> Iterator[Finding]:

@@ -157,6 +157,11 @@ _OPTIONS = (
         default="auto",
         help="Colours in text (default: auto; NO_COLOR and FORCE_COLOR are heeded).",
     ),
+    _option(
+        "--redact",
+        is_flag=True,
+        help="Replace account ids, and names that only --account-context has, by numbers.",
+    ),
     _option("--quiet", "-q", is_flag=True, help="Only the verdict, no progress."),
 )
 
@@ -170,6 +175,7 @@ class Output:
     show_suppressed: bool
     group_by: str
     color: str
+    redact: bool
     quiet: bool
 
     def deliver(self, report: Report) -> ExitCode:
@@ -179,6 +185,10 @@ class Output:
         fail_on = self.fail_on or report.graph.settings.fail_on
         with_graph = any(target.format == "html" for target in self.targets)
         data = present(report, fail_on, with_graph=with_graph)
+        if self.redact:
+            from iam_preflight.reporters.redact import redact
+
+            data = redact(data, report.graph)
         for target in self.targets:
             self._write(data, target)
         if not self.quiet and all(target.path is not None for target in self.targets):
