@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.federation import WebIdentity
     from iam_preflight.graph.model import Graph, Policy
+    from iam_preflight.policy.document import Pattern
 
 _ELSEWHERE = (IssuerKind.CLUSTER, IssuerKind.POOL)
 
@@ -83,8 +84,9 @@ class WebIdentitySubjectTooBroad(Rule):
             if level is Level.PROJECT and role is not None and role.is_listed(org_wide):
                 continue
             example = identity.issuer.example
+            whom = _whom(identity, level, value)
             yield self.finding(
-                f"{whoever(identity, level)} may assume {label_of(policy)}: {value} fits them all",
+                f"{whom} may assume {label_of(policy)}: {value} fits them all",
                 on=policy,
                 principal=role,
                 at=value.span,
@@ -96,6 +98,13 @@ class WebIdentitySubjectTooBroad(Rule):
                 causes=(identity.statement.span,),
                 assumptions=(*identity.statement.assumptions, *value.assumptions),
             )
+
+
+def _whom(identity: WebIdentity, level: Level, value: Pattern) -> str:
+    for context in identity.issuer.untrusted:
+        if value.text.endswith(f":{context}"):
+            return f"any {context.replace('_', ' ')} of the repository"
+    return whoever(identity, level)
 
 
 def _severity(identity: WebIdentity, level: Level, standing: Standing) -> Severity:
