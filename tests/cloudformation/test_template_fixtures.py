@@ -22,6 +22,11 @@ TEMPLATES = FIXTURES / "cloudformation"
 LEGAL = sorted(
     path for folder in ("plain", "nested", "sam") for path in (TEMPLATES / folder).iterdir()
 )
+ESTATES = sorted(
+    path
+    for path in (FIXTURES / "projects").glob("*-estate/**/*.yaml")
+    if b"AWSTemplateFormatVersion" in path.read_bytes()
+)
 CORPORA = os.environ.get("IAM_PREFLIGHT_CORPORA")
 
 
@@ -35,7 +40,9 @@ def read(folder):
 
 
 @pytest.mark.skipif(shutil.which("cfn-lint") is None, reason="cfn-lint is not installed")
-@pytest.mark.parametrize("path", LEGAL, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize(
+    "path", [*LEGAL, *ESTATES], ids=lambda path: f"{path.parent.name}/{path.name}"
+)
 def test_cfn_lint_accepts_the_fixtures(path):
     done = subprocess.run(["cfn-lint", path], capture_output=True, text=True, check=False)
     errors = [line for line in done.stdout.splitlines() if line.startswith("E")]
