@@ -54,6 +54,7 @@ class SelfEscalation(Rule):
     name = "self-escalation"
     severity = Severity.CRITICAL
     practice = 5
+    yields_to = ("LEAST-001",)
     compliance = {
         Framework.CIS: ("1.16", "1.15", "2.14"),
         Framework.NIST: ("AC-6", "AC-6(10)", "AC-5"),
@@ -100,7 +101,11 @@ class SelfEscalation(Rule):
 
 
 def _cure(found: Escalation, principal: Principal) -> str:
-    """Permissions for something new cannot be scoped away from oneself; a boundary bounds it."""
+    """The smallest edit: a wildcard is written out; what makes something new gets a boundary."""
+    wildcards = dict.fromkeys(use.wildcard for use in found.uses if use.wildcard)
+    if wildcards:
+        written = " and ".join(wildcards)
+        return f"name what is needed instead of {written}, without {found.actions}"
     alternatives = (each for need in found.method.needs for each in need)
     needed = {permission.target for each in alternatives for permission in each}
     if needed == {Target.NEW}:

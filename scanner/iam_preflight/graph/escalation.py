@@ -99,6 +99,16 @@ class Use:
                 return Place(pattern.span, f"allows {action}")
         return Place(statement.span_of("NotAction"), f"leaves {action} allowed")
 
+    @property
+    def wildcard(self) -> str:
+        """The pattern that takes the action in, where it does not name it."""
+        statement = self.reason.statement if self.reason is not None else None
+        if statement is None or statement.is_not_action:
+            return ""
+        action = self.permission.action
+        given = [p for p in statement.actions if action_matches(p, action) is not Truth.NO]
+        return given[0].text if given and "*" in given[0].text else ""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Escalation:
