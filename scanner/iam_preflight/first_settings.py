@@ -19,6 +19,7 @@ from iam_preflight.graph.model import PrincipalKind
 from iam_preflight.graph.tags import tags_of
 from iam_preflight.graph.trust import grants, requires_external_id
 from iam_preflight.knowledge.accounts import known_account
+from iam_preflight.knowledge.issuers import issuer_of
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.reporters.escape import visible
 from iam_preflight.settings import DEFAULT_ENVIRONMENTS, DEFAULT_TAGS, TagRequirement
@@ -40,7 +41,7 @@ COMMON = 0.5
 """A tag that so many of the resources carry is one that is asked for."""
 
 _ORGANIZATION = re.compile(r"\bo-[a-z0-9]{10,32}\b")
-_ISSUER = re.compile(r"oidc-provider/(.+)$")
+_ISSUER = re.compile(r"oidc-provider/(?:https://)?(.+)$")
 _REPOSITORY = re.compile(r"repo:([\w.-]+)/")
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
@@ -122,7 +123,7 @@ def _trust(principal: Principal, graph: Graph, facts: Facts) -> None:
     for grant in grants(principal.trust, graph.accounts):
         if grant.is_federated:
             issuer = _ISSUER.search(grant.principal.pattern.text)
-            if issuer is not None and "«" not in issuer[1]:
+            if issuer is not None and _is_own(issuer[1]):
                 facts.issuers[issuer[1]] += 1
         account = account_of(grant.principal.pattern)
         if grant.ownership is Ownership.EXTERNAL and isinstance(account, str):
@@ -131,6 +132,13 @@ def _trust(principal: Principal, graph: Graph, facts: Facts) -> None:
                 roles.append(principal.name.text)
             if not requires_external_id(grant.statement):
                 facts.without_external_id.add(account)
+
+
+def _is_own(issuer: str) -> bool:
+    """Whether an issuer may be the company's own: none that others use, too, and no blank."""
+    known = issuer_of(issuer)
+    is_shared = known is not None and known.is_shared
+    return not is_shared and not any(mark in issuer for mark in "«<*")
 
 
 def _role(principal: Principal, graph: Graph, facts: Facts) -> None:
@@ -254,8 +262,8 @@ def _federation_lines(facts: Facts) -> Iterator[str]:
         yield f"oidc_issuers: {_listed(facts.issuers)}"
     if facts.subjects:
         yield ""
-        yield "# Subjects that may assume roles through them."
-        yield f"oidc_subjects: {_listed(facts.subjects)}"
+        yield "# Subjects that may assume roles through them, however wide a role's trust is."
+        yield f"#: oidc_subjects: {_listed(facts.subjects)}"
 
 
 def _partner_lines(facts: Facts) -> Iterator[str]:

@@ -84,7 +84,6 @@ def test_facts_are_written_and_load(estate: Path) -> None:
     }
     assert settings.organization_ids == ("o-abcdefghij",)
     assert settings.oidc_issuers == ("gitlab.example.com",)
-    assert settings.oidc_subjects == ("repo:our-org/*",)
 
 
 def test_tags_are_those_of_the_practices_as_the_code_spells_them(estate: Path) -> None:
@@ -98,10 +97,11 @@ def test_tags_are_those_of_the_practices_as_the_code_spells_them(estate: Path) -
 def test_what_would_excuse_something_is_only_proposed(estate: Path) -> None:
     settings = written(estate)
     assert settings.trusted_accounts == {}
-    assert settings.admin_roles == settings.long_session_roles == ()
+    assert settings.admin_roles == settings.long_session_roles == settings.oidc_subjects == ()
     taken = uncommented(estate)
     assert set(taken.trusted_accounts) == {"999988887777"}
     assert taken.admin_roles == ("admin",)
+    assert taken.oidc_subjects == ("repo:our-org/*",)
     assert taken.long_session_roles == ("partner",)
     assert taken.lower_in == {"sandbox": 1}
     text = (estate / ".iam-preflight.yaml").read_text()
@@ -114,6 +114,21 @@ def test_scan_finds_the_same_before_and_after(estate: Path) -> None:
     before = run("scan", estate, *rules).stdout.splitlines()[0]
     written(estate)
     assert run("scan", estate, *rules).stdout.splitlines()[0] == before
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "token.actions.githubusercontent.com",
+        "https://token.actions.githubusercontent.com",
+        "oidc.circleci.com/org/<YOUR_ORG>",
+    ],
+)
+def test_an_issuer_that_others_use_is_not_the_own_one(tmp_path: Path, issuer: str) -> None:
+    (tmp_path / ".git").mkdir()
+    text = ESTATE % ("111122223333", "dev", "111122223333")
+    (tmp_path / "main.tf").write_text(text.replace("gitlab.example.com", issuer))
+    assert written(tmp_path).oidc_issuers == ()
 
 
 def test_empty_repository_gets_the_defaults(tmp_path: Path) -> None:
