@@ -149,10 +149,10 @@ def test_loose_patterns_miss_no_value_of_a_symbol():
 
 @pytest.mark.parametrize("pattern", ["*a" * 200 + "b", "*" * 5000 + "b", "a*" * 300])
 def test_hostile_patterns_cost_little(pattern):
-    started = time.perf_counter()
+    started = time.process_time()
     regex_of(text(pattern)).match("a" * 2000)
     relation(text(pattern), text("*b*" * 20))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_walk_that_grows_too_large_stops():

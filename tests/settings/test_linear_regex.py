@@ -64,9 +64,9 @@ def test_refuses_with_the_reason(pattern: str, why: str) -> None:
 @pytest.mark.parametrize("pattern", ["(a*)*b", "(a|a)*b", "(a|aa)+b", "a*a*a*a*a*a*b"])
 def test_classic_slow_patterns_take_time_linear_in_the_text(pattern: str) -> None:
     regex = LinearRegex(pattern)
-    started = time.perf_counter()
+    started = time.process_time()
     assert not regex.matches("a" * 20_000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 @given(st.text(max_size=60))
