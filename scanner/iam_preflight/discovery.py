@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -41,7 +42,6 @@ SKIPPED_DIRECTORIES = frozenset(
         "site-packages",
     }
 )
-VERSION_CONTROL = (".git", ".hg")
 SETTINGS = (".iam-preflight.yaml",)
 SOFT_MARKERS = ("LICENSE", "LICENSE.md", "LICENSE.txt", ".gitignore", ".github", "pyproject.toml")
 
@@ -50,6 +50,17 @@ OUR_FILES = (".iam-preflight.", ".iam-preflight-")
 
 TERRAFORM_SUFFIXES = (".tf", ".tf.json", ".tofu", ".tofu.json", "terragrunt.hcl")
 TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
+
+
+def read_regular(file: Path) -> bytes:
+    """The bytes of a file, of its kind and size that one reads: no pipe, no device."""
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError("not a regular file")
+    with file.open("rb") as stream:
+        data = stream.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise OSError(f"larger than {MAX_FILE_BYTES // 2**20} MB")
+    return data
 
 
 class Tree(Protocol):
@@ -109,9 +120,7 @@ class FolderTree:
         inside = self._inside(path)
         if inside is None:
             raise PermissionError(f"{path} leads out of the scanned folder")
-        if inside.stat().st_size > MAX_FILE_BYTES:
-            raise OSError(f"larger than {MAX_FILE_BYTES // 2**20} MB")
-        return inside.read_bytes()
+        return read_regular(inside)
 
     def is_file(self, path: str) -> bool:
         inside = self._inside(path)
@@ -181,6 +190,9 @@ def find_root(paths: Iterable[Path]) -> Path:
     Reports name files from here, so the repository's top comes before a folder with settings of
     its own. Without either, the nearest folder that looks like the top of a project; without
     that, the paths' own common folder.
+
+    The content of a repository cannot move its top: git checks out no `.git` of its own, a
+    submodule belongs to the repository around it, and `.hg` counts only above any `.git`.
     """
     folders = [path if path.is_dir() else path.parent for path in (p.resolve() for p in paths)]
     common = Path(os.path.commonpath(folders))
@@ -188,11 +200,40 @@ def find_root(paths: Iterable[Path]) -> Path:
     candidates = [
         folder for folder in (common, *common.parents) if folder not in (home, home.parent)
     ]
-    for markers in (VERSION_CONTROL, SETTINGS, SOFT_MARKERS):
+    candidates = [folder for folder in candidates if folder.parent != folder]
+    repository = _repository(candidates)
+    if repository is not None:
+        return repository
+    for markers in (SETTINGS, SOFT_MARKERS):
         for folder in candidates:
-            if folder.parent != folder and any((folder / marker).exists() for marker in markers):
+            if any((folder / marker).exists() for marker in markers):
                 return folder
     return common
+
+
+def _repository(candidates: list[Path]) -> Path | None:
+    """The top of the repository around the first folder; the others are those above it."""
+    git = [folder for folder in candidates if (folder / ".git").exists()]
+    own = [folder for folder in git if _is_checkout(folder)]
+    mercurial = [folder for folder in candidates if (folder / ".hg").is_dir()]
+    tops = [*(own or git)[:1], *mercurial[:1]]
+    return min(tops, key=lambda folder: len(folder.parts), default=None)
+
+
+def _is_checkout(folder: Path) -> bool:
+    """Whether a folder with a `.git` is a clone or a worktree, which its repository knows of.
+
+    https://git-scm.com/docs/gitrepository-layout#Documentation/gitrepository-layout.txt-worktrees
+    """
+    marker = folder / ".git"
+    if marker.is_dir():
+        return True
+    try:
+        held = read_regular(marker).decode().removeprefix("gitdir:").strip()
+        back = read_regular(folder / held / "gitdir").decode().strip()
+        return (folder / held / back).resolve() == marker.resolve()
+    except (OSError, ValueError):
+        return False
 
 
 def take_inventory(

@@ -36,10 +36,14 @@ from iam_preflight.values import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from iam_preflight.source import SourceFile
+
 HOLE = "\ue000"
 """Stands for one hole while the text is read; from Unicode's private use area."""
 
 MAX_DEPTH = 200
+
+_BOM = b"\xef\xbb\xbf"
 
 _WIDE = re.compile(r"[^\x00-\x7f]")
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -114,6 +118,17 @@ class Origin:
         first = max(bisect_right(self.starts, start) - 1, 0)
         last = bisect_right(self.starts, max(end - 1, start))
         return any(piece.sensitive for piece in self.pieces[first:last])
+
+
+def read_json(source: SourceFile) -> Value:
+    """What a JSON file holds; raises `JsonError`."""
+    start = len(_BOM) if source.data.startswith(_BOM) else 0
+    whole = Span(source, start, len(source.data))
+    try:
+        text = source.data[start:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise JsonError("not UTF-8 text", Span(source, start + error.start, whole.end)) from None
+    return parse_parts((Fragment(text, whole),), whole)
 
 
 def parse_json(text: Value) -> Value:

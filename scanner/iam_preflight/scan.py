@@ -297,8 +297,20 @@ def _note_what_is_neither(workspace: Workspace, inventory: Inventory) -> None:
     noted = {problem.path for problem in workspace.problems}
     for path in inventory.named:
         if path not in workspace.code and path not in noted:
-            message = "neither a CloudFormation template nor a Terraform plan"
-            workspace.problems.append(Problem(ProblemKind.UNREADABLE, message, path))
+            workspace.problems.append(_why_neither(path, workspace.source(path)))
+
+
+def _why_neither(path: str, source: SourceFile | None) -> Problem:
+    if source is not None and path.lower().endswith(".json"):
+        from iam_preflight.jsontext import JsonError, read_json
+
+        try:
+            read_json(source)
+        except JsonError as error:
+            message = f"not JSON: {error.message}"
+            return Problem(ProblemKind.SYNTAX, message, path, error.span)
+    message = "neither a CloudFormation template nor a Terraform plan"
+    return Problem(ProblemKind.UNREADABLE, message, path)
 
 
 def _with_pipelines(

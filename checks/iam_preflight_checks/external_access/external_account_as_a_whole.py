@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.accounts import account_of, describe
+from iam_preflight.graph.accounts import account_of, describe, shown_account
 from iam_preflight.graph.trust import (
     as_shown,
     grants_by_statement,
@@ -82,10 +82,11 @@ class ExternalAccountAsAWhole(Rule):
                     yield self._finding(policy, statement, grant, graph)
 
     def _finding(self, policy: Policy, statement: Statement, grant: Grant, graph: Graph) -> Finding:
-        account = str(account_of(grant.principal.pattern))
-        is_usual = requires_external_id(statement) or known_account(account) is not None
+        pattern = grant.principal.pattern
+        is_known = known_account(str(account_of(pattern))) is not None
+        is_usual = requires_external_id(statement) or is_known
         return self.finding(
-            f"everyone in {describe(account)} whom its administrators let "
+            f"everyone in {describe(pattern)} whom its administrators let "
             f"may assume {label_of(policy)}",
             on=policy,
             principal=role_of(policy),
@@ -94,7 +95,7 @@ class ExternalAccountAsAWhole(Rule):
             confidence=Confidence.HIGH if graph.accounts.is_known else Confidence.MEDIUM,
             related=((policy.resource.header, "the role"),),
             hint="name the partner's role instead of the account, or add the condition "
-            f"ArnEquals aws:PrincipalArn = arn:aws:iam::{account}:role/…",
+            f"ArnEquals aws:PrincipalArn = arn:aws:iam::{shown_account(pattern)}:role/…",
             causes=(statement.span,),
             assumptions=(*statement.assumptions, *grant.principal.pattern.assumptions),
         )

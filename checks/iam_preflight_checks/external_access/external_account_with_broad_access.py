@@ -94,7 +94,7 @@ class ExternalAccountWithBroadAccess(Rule):
             severity = severity.lowered()
         if pins_caller(first.statement):
             severity = severity.lowered()
-        named = list(dict.fromkeys(describe(grant.account) for grant in grants))
+        named = list(dict.fromkeys(describe(grant.principal.pattern) for grant in grants))
         who = " and ".join(named) if len(named) < 3 else f"{named[0]} and {len(named) - 1} others"
         is_sure = graph.accounts.is_known and not all(is_example(g.account) for g in grants)
         actions = first.statement.actions

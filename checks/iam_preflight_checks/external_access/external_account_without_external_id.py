@@ -83,7 +83,7 @@ class ExternalAccountWithoutExternalId(Rule):
             if not outside or requires_external_id(statement) or requires_mfa(statement):
                 continue
             accounts = [str(account_of(grant.principal.pattern)) for grant in outside]
-            named = " and ".join(dict.fromkeys(describe(account) for account in accounts))
+            named = " and ".join(dict.fromkeys(describe(g.principal.pattern) for g in outside))
             is_sure = graph.accounts.is_known and not all(map(is_example, accounts))
             first = outside[0].principal
             yield self.finding(

@@ -64,10 +64,11 @@ class PrivilegedRoleForOutsiders(Rule):
             if severity is None:
                 continue
             first = outside[0]
-            accounts = list(dict.fromkeys(str(account_of(g.principal.pattern)) for g in outside))
+            accounts = [str(account_of(grant.principal.pattern)) for grant in outside]
+            named = dict.fromkeys(describe(grant.principal.pattern) for grant in outside)
             is_sure = graph.accounts.is_known and not all(map(is_example, accounts))
             yield self.finding(
-                f"{' and '.join(map(describe, accounts))} may assume {principal.label}, "
+                f"{' and '.join(named)} may assume {principal.label}, "
                 f"{graph.standing(principal).describe()}",
                 on=principal,
                 at=first.principal.span,

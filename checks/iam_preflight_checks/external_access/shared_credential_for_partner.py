@@ -76,8 +76,9 @@ class SharedCredentialForPartner(Rule):
                     principal=owner,
                 )
         for flow, grant in handed_out(graph):
+            who = describe(grant.principal.pattern)
             yield self.finding(
-                f"{describe(grant.account)} may read the {flow.what} in {flow.sink.address}",
+                f"{who} may read the {flow.what} in {flow.sink.address}",
                 on=grant.policy,
                 at=grant.principal.span,
                 related=(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.accounts import Ownership, account_of, is_example
+from iam_preflight.graph.accounts import Ownership, account_of, is_example, shown_account
 from iam_preflight.graph.foreign import foreign_grants
 from iam_preflight.graph.trust import grants_by_statement
 from iam_preflight.knowledge.accounts import known_account
@@ -72,10 +72,11 @@ class UnknownAccount(Rule):
             policy, statement, principal = uses[0]
             places = {use[2].span: f"{use[0].address} too" for use in uses[1:]}
             places.pop(principal.span, None)
+            shown = shown_account(principal.pattern)
             is_placeholder = is_example(account)
             what = "the example number" if is_placeholder else "nobody knows whose account"
             yield self.finding(
-                f"{policy.address} lets in {account}: {what}"
+                f"{policy.address} lets in {shown}: {what}"
                 + (f", as {len(places)} more do" * bool(places)),
                 on=policy,
                 at=principal.span,
@@ -83,7 +84,7 @@ class UnknownAccount(Rule):
                 confidence=Confidence.HIGH if graph.accounts.is_known else Confidence.LOW,
                 related=list(places.items())[:MAX_RELATED],
                 hint="name it in the settings with its owner, or remove it",
-                evidence=account,
+                evidence=shown,
                 causes=(statement.span,),
                 assumptions=(*statement.assumptions, *principal.pattern.assumptions),
             )

@@ -77,7 +77,7 @@ class WeakExternalId(Rule):
                     if fault is None:
                         continue
                     is_known = any(g.ownership is not Ownership.UNKNOWN for g in outside)
-                    who = describe(accounts[0]) if is_known else "whom it lets in"
+                    who = describe(outside[0].principal.pattern) if is_known else "whom it lets in"
                     yield self.finding(
                         f"the ExternalId that {role.label} asks of {who} {fault}",
                         on=role,

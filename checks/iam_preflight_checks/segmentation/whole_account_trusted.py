@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
-from iam_preflight.graph.accounts import account_of
+from iam_preflight.graph.accounts import account_of, shown_account
 from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.mfa import asks_for_mfa, denies_without_mfa
 from iam_preflight.graph.trust import grants, is_whole_account, pins_caller, requires_external_id
@@ -85,8 +85,10 @@ class WholeAccountTrusted(Rule):
                 yield self._finding(principal, grant, is_privileged)
 
     def _finding(self, principal: Principal, grant: Grant, is_privileged: bool) -> Finding:
-        account = account_of(grant.principal.pattern)
-        whose = f"account {account}" if isinstance(account, str) else "its account"
+        pattern = grant.principal.pattern
+        account = account_of(pattern)
+        is_named = isinstance(account, str)
+        whose = f"account {shown_account(pattern)}" if is_named else "its account"
         return self.finding(
             f"everyone in {whose} whom a policy there lets may assume {principal.label}",
             on=principal,
@@ -97,7 +99,7 @@ class WholeAccountTrusted(Rule):
             related=((principal.resource.header, "the role"),),
             hint="name the roles that may assume it, or add the condition ArnLike aws:PrincipalArn",
             causes=(grant.statement.span,),
-            assumptions=(*grant.statement.assumptions, *grant.principal.pattern.assumptions),
+            assumptions=(*grant.statement.assumptions, *pattern.assumptions),
         )
 
 

@@ -161,19 +161,19 @@ def read_text(text: str, places: Places) -> Iterator[RawDocument]:
     except TemplateError as error:
         if not is_json or error.is_limit:
             raise
-        value = _as_json(text, places)
-        if value is None:
-            raise
+        try:
+            value = _as_json(text, places)
+        except JsonError as fault:
+            if not places.source.path.lower().endswith(".json"):
+                raise error from None
+            raise TemplateError(f"not JSON: {fault.message}", fault.span) from None
         yield RawDocument(value)
 
 
-def _as_json(text: str, places: Places) -> Value | None:
-    """JSON that YAML does not take: surrogate pairs, long keys; None when it is not JSON."""
+def _as_json(text: str, places: Places) -> Value:
+    """JSON that YAML does not take: surrogate pairs, long keys. Raises `JsonError`."""
     pieces = [Fragment(text, places.span(0, len(text)))]
-    try:
-        return parse_parts(pieces, pieces[0].span)
-    except (JsonError, RecursionError):
-        return None
+    return parse_parts(pieces, pieces[0].span)
 
 
 def scalar_of(text: str) -> Scalar:

@@ -17,7 +17,7 @@ import msgspec
 
 from iam_preflight.knowledge.accounts import AccountKind, known_account
 from iam_preflight.knowledge.reading import read_data
-from iam_preflight.values import Reason, Unknown, parts_of, show
+from iam_preflight.values import MASK, Reason, Unknown, parts_of, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,14 +104,20 @@ class AccountBook:
         return bool(self.own or self.organization)
 
 
-def describe(account: str) -> str:
-    """An account for people: `account 464622532012 (Datadog)`."""
+def describe(pattern: Pattern) -> str:
+    """The account of an AWS principal for people: `account 464622532012 (Datadog)`."""
+    account = shown_account(pattern)
     known = known_account(account)
     if known is None:
         return f"account {account}"
     if known.kind is AccountKind.DOCUMENTATION:
         return f"account {account} (an example number)"
     return f"account {account} ({known.name})"
+
+
+def shown_account(pattern: Pattern) -> str:
+    """The account id of an AWS principal for people, masked when it is sensitive."""
+    return MASK if pattern.is_sensitive else str(account_of(pattern))
 
 
 def is_example(account: str) -> bool:

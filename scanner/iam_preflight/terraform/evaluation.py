@@ -11,7 +11,7 @@ from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
 from iam_preflight.terraform import functions, operators, types
-from iam_preflight.terraform.functions.arguments import MAX_ITEMS, MAX_TEXT, Invocation
+from iam_preflight.terraform.functions.arguments import MAX_ITEMS, MAX_TEXT, Invocation, size_of
 from iam_preflight.terraform.functions.collections import MAX_WEIGHT
 from iam_preflight.terraform.functions.encoding import json_parts
 from iam_preflight.terraform.labels import deeper, label_of
@@ -208,14 +208,12 @@ class _Renderer:
                 self._for(part, scope)
 
     def _append(self, added: _Alternatives) -> None:
+        self.length += max((size_of(pieces) for _, pieces in added), default=0)
+        if self.length > MAX_TEXT:
+            self.failure = self.scope.frame.limit("a text without end", self.span)
+            return
         if len(added) == 1 and not added[0][0]:
             pieces = added[0][1]
-            for piece in pieces:
-                if isinstance(piece, Fragment):
-                    self.length += len(piece.text)
-            if self.length > MAX_TEXT:
-                self.failure = self.scope.frame.limit("a text without end", self.span)
-                return
             for _, so_far in self.alternatives:
                 so_far.extend(pieces)
             return

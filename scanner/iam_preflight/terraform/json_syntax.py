@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from iam_preflight.jsontext import JsonError, flatten, parse_parts
+from iam_preflight.jsontext import JsonError, flatten, read_json
 from iam_preflight.terraform.tree import (
     Attribute,
     Block,
@@ -86,13 +86,8 @@ def parse_json_values(source: SourceFile, problems: list[Problem]) -> File:
 
 
 def _document(source: SourceFile, complaints: Complaints) -> Mapping | None:
-    whole = source.whole()
     try:
-        text = source.data.decode("utf-8-sig")
-        value = parse_parts((Fragment(text, whole),), whole)
-    except UnicodeDecodeError:
-        complaints.add("not UTF-8 text", whole)
-        return None
+        value = read_json(source)
     except JsonError as error:
         complaints.add(error.message, error.span)
         return None

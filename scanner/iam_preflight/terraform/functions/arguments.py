@@ -31,7 +31,7 @@ from iam_preflight.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from iam_preflight.source import Span
     from iam_preflight.terraform.scope import Scope
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 4 * 1024 * 1024
 """Characters in one text; a template that doubles itself stops here."""
+
+PIECE = 64
+"""What each piece of a text counts beside its characters: holes double, too."""
 
 MAX_ITEMS = 20_000
 """Items that one call may make."""
@@ -122,7 +125,7 @@ class Invocation:
     def joined(self, parts: Iterable[Fragment | Unknown]) -> Value:
         """Text from parts, each with its own place."""
         pieces = list(parts)
-        if sum(len(p.text) for p in pieces if isinstance(p, Fragment)) > MAX_TEXT:
+        if size_of(pieces) > MAX_TEXT:
             raise TooLarge
         return join_parts(pieces, self.span)
 
@@ -280,6 +283,12 @@ def _bounded(items: Iterable[Value]) -> tuple[Value, ...]:
         if len(made) > MAX_ITEMS:
             raise TooLarge
     return tuple(made)
+
+
+def size_of(pieces: Sequence[Fragment | Unknown]) -> int:
+    """How much of `MAX_TEXT` the pieces of a text take."""
+    texts = sum(len(piece.text) for piece in pieces if isinstance(piece, Fragment))
+    return texts + PIECE * len(pieces)
 
 
 def _scalar_label(value: Scalar) -> str:
