@@ -76,22 +76,42 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Runs the command line. Our own usage errors are one clear line and exit code 2.
+    """Runs the command line and ends the process with one of the documented exit codes.
 
-    A crash ends with 4, never with 1: nobody may take it for a list of findings, or for none.
+    Our own usage errors are one clear line. A crash and an interruption end with 4, never with
+    1: nobody may take them for a list of findings, or for none.
     """
-    from iam_preflight.commands.shared.streams import use_utf8
-
-    use_utf8()
     try:
+        from iam_preflight.commands.shared.streams import prepare_streams
+
+        prepare_streams()
         with short_lived_process():
-            cli(prog_name="iam-preflight")
+            code = _run()
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Error: interrupted", err=True)
+        code = NOT_ANALYSED
+    except click.ClickException as error:
+        error.show()
+        code = USAGE
     except UsageError as error:
         click.echo(f"Error: {error}", err=True)
-        sys.exit(USAGE)
+        code = USAGE
     except Exception:  # noqa: BLE001  the last resort
         import traceback
 
         traceback.print_exc()
         click.echo("Error: this is a fault of iam-preflight, please report it", err=True)
-        sys.exit(NOT_ANALYSED)
+        code = NOT_ANALYSED
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The exit code of the command."""
+    from iam_preflight.commands.shared.streams import finish_output
+
+    try:
+        code = cli.main(prog_name="iam-preflight", standalone_mode=False)
+    except SystemExit as ended:
+        code = ended.code
+    finish_output()
+    return code if isinstance(code, int) else 0

@@ -229,9 +229,9 @@ def _counts(report: Report) -> dict[str, str]:
 
 def main() -> None:
     """Ends with 0 whenever there is a verdict, bad as it may be: the gate passes it on."""
-    from iam_preflight.commands.shared.streams import use_utf8
+    from iam_preflight.commands.shared.streams import prepare_streams
 
-    use_utf8()
+    prepare_streams()
     environment = dict(os.environ)
     try:
         step = Step(context_of(environment), read_inputs(environment), environment, sys.stdout)
