@@ -23,6 +23,7 @@ from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.knowledge.age import age_problem
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.settings import Settings
+from iam_preflight.timing import TIMEOUT, OutOfTime, alarm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,6 +77,8 @@ class ScanOptions:
     base: Tree | None = None
     """The version whose ignores alone count; None: those of the scanned files."""
     base_name: str = ""
+    timeout: float = TIMEOUT
+    """Seconds for the evaluation of one root or stack, and for one rule."""
     progress: Callable[[str], None] = lambda _stage: None
     """Told what is being done, often."""
 
@@ -156,7 +159,7 @@ def scan_inventory(
     with no_collection():
         graph = load_graph(workspace, inventory, registry, options)
         options.progress("checking")
-        findings = list(run_rules(registry, graph, workspace.problems))
+        findings = list(run_rules(registry, graph, workspace.problems, options.timeout))
         decided, faults = judge(findings, workspace.sources, graph, registry, options, base)
     workspace.problems.extend(faults)
     stale = age_problem(options.today)
@@ -265,13 +268,14 @@ def _resources(
             environment=options.environment,
             assignments=options.assignments,
             plans=plans,
+            timeout=options.timeout,
             reader=options.hcl_reader,
         )
         yield from load_terraform(workspace, inventory.terraform, terraform_options, is_wanted)
     if templates:
         from iam_preflight.cloudformation.load import TemplateOptions, load_templates
 
-        template_options = TemplateOptions(options.parameters)
+        template_options = TemplateOptions(options.parameters, options.timeout)
         yield from load_templates(workspace, templates, template_options, is_wanted)
     _note_what_is_neither(workspace, inventory)
 
@@ -345,24 +349,36 @@ def _with_account(
 # ---------------------------------------------------------------- rules
 
 
-def run_rules(registry: Registry, graph: Graph, problems: list[Problem]) -> Iterator[Finding]:
-    """Every rule on everything it asks for; a rule that crashes is a problem, not the end."""
-    for _, _, found in run_checks(registry, graph, problems):
+def run_rules(
+    registry: Registry, graph: Graph, problems: list[Problem], timeout: float = TIMEOUT
+) -> Iterator[Finding]:
+    """Every rule on everything it asks for; one that crashes or does not end is a problem."""
+    for rule in registry:
+        found: list[Finding] = []
+        try:
+            with alarm(timeout):
+                for _, _, several in run_checks((rule,), graph, problems):
+                    found += several
+        except OutOfTime:
+            message = f"rule {rule.id} takes longer than {timeout:g} seconds"
+            problems.append(Problem(ProblemKind.LIMIT, message, rule.id))
         yield from found
 
 
 def run_checks(
-    registry: Registry,
+    rules: Iterable[Rule],
     graph: Graph,
     problems: list[Problem],
     is_asked: Callable[[Subject], bool] = lambda _subject: True,
 ) -> Iterator[tuple[Rule, Subject, list[Finding]]]:
     """What each rule finds at each thing that it looks at, of those that somebody asks about."""
-    for rule in registry:
+    for rule in rules:
         try:
             for subject, found in _checks_of(rule, graph):
                 if is_asked(subject):
                     yield rule, subject, [one for one in found if _is_told(rule, one)]
+        except OutOfTime:
+            raise
         except Exception as error:  # noqa: BLE001  the one place that turns a crash into SCAN-902
             message = f"rule {rule.id} failed: {type(error).__name__}: {error}"
             problems.append(Problem(ProblemKind.RULE_CRASH, message, rule.id))

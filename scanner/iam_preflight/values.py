@@ -549,7 +549,7 @@ def weight_of(value: Value) -> int:
         case Choice(arms=arms):
             return sum(weight_of(arm) for _, arm in arms)
         case Json(value=inner):
-            return weight_of(inner)
+            return 2 * weight_of(inner)  # JSON in JSON in JSON doubles its backslashes each time
         case _:
             return 1
 

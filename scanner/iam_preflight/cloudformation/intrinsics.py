@@ -68,12 +68,25 @@ class _Malformed(Exception):
 
 def evaluate(value: Value, scope: Scope) -> Value:
     """The value that a raw value stands for; holes for whatever cannot be known."""
+    watch = scope.frame.watch
+    is_outermost = watch.start()
     try:
         return _evaluate(value, scope)
     except CycleError:
         return Unknown(Reason.CYCLE, label_of(value), value.span)
     except RecursionError:
-        return Unknown(Reason.LIMIT, "nested too deeply", value.span)
+        return _limit("nested too deeply", value.span, scope)
+    finally:
+        if is_outermost:
+            watch.stop()
+
+
+def _limit(label: str, span: Span, scope: Scope) -> Value:
+    watch = scope.frame.watch
+    if not watch.is_told:
+        watch.is_told = True
+        scope.frame.note(f"too large to evaluate: {label}", span, is_limit=True)
+    return Unknown(Reason.LIMIT, label, span)
 
 
 def _evaluate(value: Value, scope: Scope) -> Value:
@@ -262,6 +275,9 @@ def _intrinsic(name: str, argument: Value, whole: Mapping, scope: Scope) -> Valu
         if name.startswith("Fn::ForEach::"):
             return _object(whole, scope)
         return Unknown(Reason.UNSUPPORTED, name, whole.span)
+    watch = scope.frame.watch
+    if watch.is_over:
+        return _limit(f"it takes longer than {watch.limit:g} seconds", whole.span, scope)
     try:
         return function(argument, whole.span, scope)
     except _Malformed as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.cloudformation.parameters import read_parameters
 from iam_preflight.cloudformation.scan import TemplateScan
+from iam_preflight.timing import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ class TemplateOptions:
     parameters: tuple[str, ...] = ()
     """`KEY=VALUE`, or the path of a parameter file; pseudo-parameters (`AWS::Region=eu-west-1`)
     may be given too."""
+    timeout: float = TIMEOUT
+    """Seconds that the evaluation of one stack may take."""
 
 
 def load_templates(
@@ -31,6 +34,6 @@ def load_templates(
     is_wanted: Callable[[str], bool],
 ) -> Iterator[Resource]:
     """Every resource of the wanted types in every file that is a template, stack by stack."""
-    scan = TemplateScan(workspace, files, read_parameters(options.parameters))
+    scan = TemplateScan(workspace, files, read_parameters(options.parameters), options.timeout)
     for stack in scan.stacks:
         yield from stack.resources(is_wanted)

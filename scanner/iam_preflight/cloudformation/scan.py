@@ -38,6 +38,7 @@ from iam_preflight.cloudformation.template import (
 )
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Deployment, Framework, Provider
+from iam_preflight.timing import TIMEOUT
 from iam_preflight.values import (
     Fragment,
     Known,
@@ -74,8 +75,15 @@ _ENVIRONMENT_NAME = re.compile(r"env|stage|tier", re.IGNORECASE)
 class TemplateScan:
     """The templates of one scan."""
 
-    def __init__(self, workspace: Workspace, files: Sequence[str], given: Given) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        files: Sequence[str],
+        given: Given,
+        timeout: float = TIMEOUT,
+    ) -> None:
         self.workspace = workspace
+        self.timeout = timeout
         self.given = given
         self._templates: dict[str, tuple[Template, ...]] = {}
         self._included: dict[str, Value | None] = {}

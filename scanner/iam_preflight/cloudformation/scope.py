@@ -10,12 +10,15 @@ from iam_preflight.values import Assumption, Assumptions, Mapping, Value
 if TYPE_CHECKING:
     from iam_preflight.cloudformation.conditions import Formula, Possibilities
     from iam_preflight.source import Span
+    from iam_preflight.timing import Stopwatch
 
 MAX_LABEL = 80
 
 
 class Frame(Protocol):
     """What a template can refer to: one stack."""
+
+    watch: Stopwatch
 
     @property
     def possibilities(self) -> Possibilities: ...

@@ -34,6 +34,7 @@ from iam_preflight.cloudformation.surroundings import outputs_of
 from iam_preflight.cloudformation.texts import placed
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Resource
+from iam_preflight.timing import Stopwatch
 from iam_preflight.values import (
     Absent,
     Assumption,
@@ -67,6 +68,8 @@ MAX_FORMULA = 2_000
 
 class Surroundings(Protocol):
     """What a stack asks of the scan that it is in."""
+
+    timeout: float
 
     def import_value(self, name: Value, span: Span, asking: Stack) -> Value:
         """What a stack of the scan exports under a name; a hole where none does."""
@@ -117,6 +120,7 @@ class Stack:
             },
             self._meaning,
         )
+        self.watch = Stopwatch(surroundings.timeout)
         self.scope = Scope(self, assumptions)
         self._formulas: dict[str, Formula | None] = {}
         self._nodes: dict[str, Node] = {}

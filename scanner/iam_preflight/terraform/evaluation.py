@@ -86,19 +86,26 @@ SURELY_THERE = frozenset({Reason.ACCOUNT, Reason.REGION, Reason.PARTITION})
 
 def evaluate(expression: Expression, scope: Scope) -> Value:
     """The value of an expression; holes for whatever cannot be known."""
+    watch = scope.budget.watch
+    is_outermost = watch.start()
     try:
         return _evaluate(expression, scope)
     except CycleError:
         return Unknown(Reason.CYCLE, label_of(expression.span), expression.span)
     except RecursionError:
         return scope.frame.limit("nested too deeply", expression.span)
+    finally:
+        if is_outermost:
+            watch.stop()
 
 
 def _evaluate(expression: Expression, scope: Scope) -> Value:
     budget = scope.budget
     budget.steps -= 1
     if budget.steps < 0:
-        return scope.frame.limit("the work for one configuration", expression.span)
+        reached = budget.renew()
+        if reached:
+            return scope.frame.limit(reached, expression.span)
     handler = _HANDLERS[type(expression)]
     return handler(expression, scope)
 

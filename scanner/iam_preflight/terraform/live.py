@@ -25,7 +25,6 @@ from iam_preflight.terraform.load import (
     load_unit,
     resources_under,
 )
-from iam_preflight.terraform.scope import MAX_STEPS
 from iam_preflight.terraform.surroundings import is_library
 from iam_preflight.terraform.syntax import parse_expression, parse_file
 from iam_preflight.terraform.terragrunt import find_units
@@ -300,7 +299,7 @@ class LiveRoot:
         self._drop_problems(lambda place: place.path in paths)
         extra = (FILES,) if has_other_files else ()
         for top in self._loaded.tops:
-            top.budget.steps = MAX_STEPS
+            top.budget.refill()
             self._forget(top, changed, extra)
         modules = (configuration.module(directory) for directory in configuration.directories)
         self.references.keep(module for module in modules if module is not None)

@@ -17,6 +17,7 @@ from iam_preflight.terraform.scope import Budget
 from iam_preflight.terraform.surroundings import is_library, surroundings_of
 from iam_preflight.terraform.syntax import parse_file
 from iam_preflight.terraform.terragrunt import Unit, find_units
+from iam_preflight.timing import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,6 +47,8 @@ class TerraformOptions:
     is known; they come after the two above."""
     plans: tuple[str, ...] = ()
     """Plans (paths from the top of the tree), each joined with the root it was made of."""
+    timeout: float = TIMEOUT
+    """Seconds that the evaluation of one root may take."""
     reader: HclReader = "tree-sitter"
     """What reads HCL files. Templates in other text are always read with tree-sitter."""
 
@@ -140,9 +143,8 @@ def load_root(
     if join is not None:
         inputs = planned_inputs(join, module, inputs)
     deployment = Deployment(directory, framework, chosen, hints, is_for_others)
-    root = Root(
-        configuration, deployment, directory, Budget(), dict(options.module_map), set(), join
-    )
+    budget = Budget(seconds=options.timeout)
+    root = Root(configuration, deployment, directory, budget, dict(options.module_map), set(), join)
     return ModuleInstance(root, module, inputs=inputs)
 
 
@@ -154,5 +156,6 @@ def load_unit(
     assert module is not None
     inputs, hints = collect(configuration, module, Assignments((), options.environment))
     deployment = Deployment(unit.directory, Framework.TERRAFORM, options.workspace, hints)
-    root = Root(configuration, deployment, unit.module, Budget(), dict(options.module_map), set())
+    budget = Budget(seconds=options.timeout)
+    root = Root(configuration, deployment, unit.module, budget, dict(options.module_map), set())
     return ModuleInstance(root, module, inputs={**inputs, **unit.inputs})

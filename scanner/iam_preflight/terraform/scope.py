@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from iam_preflight.timing import TIMEOUT, Stopwatch
 from iam_preflight.values import Assumptions, Unknown, Value, combine
 
 if TYPE_CHECKING:
@@ -24,13 +25,35 @@ MAX_STEPS = 12_000_000
 """Expressions evaluated for one root; the largest real one seen needs a twentieth of it."""
 
 
+_QUANTUM = 20_000
+"""Expressions between two looks at the watch."""
+
+
 class Budget:
     """How much work evaluation may still do."""
 
-    __slots__ = ("steps",)
+    __slots__ = ("_more", "steps", "watch")
 
-    def __init__(self, steps: int = MAX_STEPS) -> None:
-        self.steps = steps
+    def __init__(self, steps: int = MAX_STEPS, seconds: float = TIMEOUT) -> None:
+        self.watch = Stopwatch(seconds)
+        self.steps = 0
+        """What may be done before somebody has to ask for more."""
+        self._more = steps
+
+    def renew(self) -> str:
+        """Makes room for more steps; says which bound was reached where there is none."""
+        if self.watch.is_over:
+            return f"it takes longer than {self.watch.limit:g} seconds"
+        if self._more <= 0:
+            return "the work for one configuration"
+        self.steps = min(_QUANTUM, self._more)
+        self._more -= self.steps
+        return ""
+
+    def refill(self) -> None:
+        """As much as there was at first."""
+        self._more = MAX_STEPS
+        self.watch = Stopwatch(self.watch.limit)
 
 
 class Step(NamedTuple):

@@ -13,6 +13,7 @@ import click
 
 from iam_preflight.commands.shared.command import GIVEN, SectionOption
 from iam_preflight.errors import UsageError
+from iam_preflight.timing import TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,6 +62,7 @@ class Inputs:
     plans: tuple[str, ...]
     module_map: tuple[str, ...]
     workspace: str
+    timeout: float
     hcl_reader: HclReader
     parameters: tuple[str, ...]
     account_context: tuple[Path, ...]
@@ -113,6 +115,7 @@ class Inputs:
             parameters=self.parameters,
             account_context=self._snapshots(settings, folder, top),
             terraform_workspace=self.workspace,
+            timeout=self.timeout,
             hcl_reader=self.hcl_reader,
             base=self._revision(self.suppressions_from, top),
             base_name=self.suppressions_from or "",
@@ -338,6 +341,15 @@ _OPTIONS = (
         default="",
         metavar="NAME",
         help="Terraform workspace (default: default).",
+    ),
+    _option(
+        "--timeout",
+        section=INPUT,
+        type=click.FloatRange(min=0, min_open=True),
+        default=TIMEOUT,
+        metavar="SECONDS",
+        help="How long the evaluation of one root module or stack, and each rule, may take"
+        f" (default: {TIMEOUT:g}). What takes longer is reported, and the rest goes on.",
     ),
     _option(
         "--hcl-reader",

@@ -1,0 +1,393 @@
+"""What a hostile tree may hold: the scan ends, says what it did not read, and stays inside."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from iam_preflight import discovery
+from iam_preflight.discovery import find_root
+from iam_preflight.errors import ProblemKind
+from iam_preflight.registry import load_rules
+from iam_preflight.scan import Report, ScanOptions, scan
+from iam_preflight.testing import scan_files
+
+USER = 'resource "aws_iam_user" "a" {\n  name = "x"\n}\n'
+NO_RULES = load_rules().select(("TAG-001",), ())
+
+
+def scanned(folder: Path) -> Report:
+    return scan([folder], NO_RULES, ScanOptions(), folder)
+
+
+def told(report: Report) -> list[tuple[str, str]]:
+    return [(problem.code, problem.message) for problem in report.problems]
+
+
+def text(name: str, content: str | bytes) -> Report:
+    return scan_files({name: content}, NO_RULES)
+
+
+# ---------------------------------------------------------------- files that are none
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "main.tf")
+    os.mkfifo(tmp_path / ".iam-preflight.yaml")
+    assert told(scanned(tmp_path)) == [("SCAN-900", "cannot be read: not a regular file")]
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_a_device_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").symlink_to("/dev/zero")
+    assert [code for code, _ in told(scanned(tmp_path))] == ["SCAN-900"]
+    with pytest.raises(OSError, match="not a regular file"):
+        discovery.read_regular(Path("/dev/zero"))
+
+
+def test_a_folder_named_like_a_file_is_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").mkdir()
+    (tmp_path / "main.tf" / "real.tf").write_text(USER)
+    report = scanned(tmp_path)
+    assert told(report) == []
+    assert [resource.address for resource in report.graph.resources] == ["aws_iam_user.a"]
+
+
+def test_links_in_circles_end(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    (tmp_path / "a" / "main.tf").write_text(USER)
+    (tmp_path / "b.tf").symlink_to("b.tf")
+    report = scanned(tmp_path)
+    assert [code for code, _ in told(report)] == ["SCAN-900"]
+    assert len(report.graph.resources) == 1
+
+
+def test_a_file_too_large_is_named_and_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "MAX_FILE_BYTES", 2**20)
+    (tmp_path / "main.tf").write_bytes(b"#" * 2**20 + b"\n")
+    assert told(scanned(tmp_path)) == [("SCAN-900", "cannot be read: larger than 1 MB")]
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(USER)
+    (tmp_path / "main.tf").chmod(0)
+    try:
+        assert told(scanned(tmp_path)) == [("SCAN-900", "cannot be read: Permission denied")]
+    finally:
+        (tmp_path / "main.tf").chmod(stat.S_IRWXU)
+
+
+# ---------------------------------------------------------------- ways out of the root
+
+SECRET = "canary-outside-of-the-root"
+CALLS = """
+locals {
+  read      = file("../outside.txt")
+  linked    = file("linked.txt")
+  absolute  = file("/OUTSIDE/outside.txt")
+  rendered  = templatefile("../outside.txt", {})
+  through   = file("folder/outside.txt")
+  listed    = join(",", fileset("..", "*"))
+  there     = fileexists("../outside.txt")
+}
+resource "aws_iam_user" "a" {
+  for_each = {
+    a = local.read, b = local.linked, c = local.absolute
+    d = local.rendered, e = local.through, f = local.listed, g = local.there
+  }
+  name = each.value
+}
+module "above" {
+  source = "../module"
+}
+module "linked" {
+  source = "./linked-module"
+}
+module "installed" {
+  source = "example/x/aws"
+}
+"""
+MANIFEST = (
+    '{"Modules": [{"Key": "installed", "Source": "example/x/aws",'
+    ' "Dir": "../../../module"}, {"Key": "other", "Dir": "/etc"}]}'
+)
+NESTED = """
+Resources:
+  Nested:
+    Type: AWS::CloudFormation::Stack
+    Properties: {TemplateURL: ../nested.yaml}
+  Linked:
+    Type: AWS::CloudFormation::Stack
+    Properties: {TemplateURL: linked.yaml}
+  User:
+    Type: AWS::IAM::User
+    Properties:
+      Fn::Transform: {Name: AWS::Include, Parameters: {Location: ../include.yaml}}
+"""
+
+
+def test_nothing_outside_of_the_root_is_read(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    (top / ".terraform" / "modules").mkdir(parents=True)
+    (tmp_path / "module").mkdir()
+    (tmp_path / "outside.txt").write_text(SECRET)
+    named = USER.replace('"x"', f'"{SECRET}"')
+    (tmp_path / "module" / "main.tf").write_text(named)
+    (tmp_path / "nested.yaml").write_text(
+        f"Resources:\n  U:\n    Type: AWS::IAM::User\n    Properties: {{UserName: {SECRET}}}\n"
+    )
+    (tmp_path / "include.yaml").write_text(f"UserName: {SECRET}\n")
+    (top / "linked.txt").symlink_to(tmp_path / "outside.txt")
+    (top / "linked.yaml").symlink_to(tmp_path / "nested.yaml")
+    (top / "linked.tf").symlink_to(tmp_path / "module" / "main.tf")
+    (top / "folder").symlink_to(tmp_path)
+    (top / "linked-module").symlink_to(tmp_path / "module")
+    (top / "terraform.tfvars").symlink_to(tmp_path / "outside.txt")
+    (top / ".terraform" / "modules" / "modules.json").write_text(MANIFEST)
+    (top / "main.tf").write_text(CALLS.replace("/OUTSIDE", str(tmp_path)))
+    (top / "template.yaml").write_text(NESTED)
+    report = scanned(top)
+    from iam_preflight.values import show
+
+    shown = [show(resource.attributes) for resource in report.graph.resources]
+    assert len(shown) >= 2
+    assert SECRET not in "".join(shown)
+    assert SECRET not in "".join(message for _, message in told(report))
+    assert any("lies outside" in message for _, message in told(report))
+
+
+# ---------------------------------------------------------------- the top of a repository
+
+
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    top = tmp_path / "repository"
+    inner = top / "infra" / "live"
+    inner.mkdir(parents=True)
+    (top / ".git").mkdir()
+    return top, inner
+
+
+def test_what_a_repository_holds_cannot_move_its_top(tmp_path: Path) -> None:
+    top, inner = folders(tmp_path)
+    (top / "infra" / ".hg").mkdir()
+    (inner / ".git").write_text("gitdir: ../../.git/modules/live\n")
+    (inner / ".iam-preflight.yaml").write_text("")
+    (inner / "LICENSE").write_text("")
+    assert find_root([inner]) == top
+
+
+def test_a_worktree_is_a_repository_of_its_own(tmp_path: Path) -> None:
+    top, inner = folders(tmp_path)
+    held = top / ".git" / "worktrees" / "live"
+    held.mkdir(parents=True)
+    (inner / ".git").write_text(f"gitdir: {held}\n")
+    assert find_root([inner]) == top
+    (held / "gitdir").write_text(f"{inner / '.git'}\n")
+    assert find_root([inner]) == inner
+
+
+def test_a_submodule_by_itself_has_a_top(tmp_path: Path) -> None:
+    inner = tmp_path / "mounted" / "infra"
+    inner.mkdir(parents=True)
+    (tmp_path / "mounted" / ".git").write_text("gitdir: ../somewhere/else\n")
+    assert find_root([inner]) == tmp_path / "mounted"
+
+
+# ---------------------------------------------------------------- text
+
+
+def test_broken_json_is_called_json() -> None:
+    broken = '{"Resources": {"A": {"Type": "AWS::IAM::Role",, }}}'
+    ((code, message),) = told(text("t.json", broken))
+    assert (code, message) == ("SCAN-901", "not JSON: expected a key in double quotes")
+
+
+def test_a_named_file_that_is_no_json_says_so(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('{"a": ')
+    report = scan([tmp_path / "x.json"], NO_RULES, ScanOptions(), tmp_path)
+    assert told(report) == [("SCAN-901", "not JSON: the JSON text ends too early")]
+    assert str(report.problems[0].span) == "x.json:1:7"
+
+
+@pytest.mark.parametrize("name", ["main.tf", "main.tf.json", "t.yaml"])
+@pytest.mark.parametrize("data", [b"\xff\xfer\0e\0", b"\x80\x81", b"\0" * 40, b"\xef\xbb\xbf"])
+def test_what_is_no_text_is_no_crash(name: str, data: bytes) -> None:
+    for problem in text(name, data).problems:
+        assert problem.kind in (ProblemKind.SYNTAX, ProblemKind.UNREADABLE)
+
+
+def test_places_are_right_behind_a_byte_order_mark() -> None:
+    data = '{"resource": {"aws_iam_user": {"a": {"name": "é"}}}}'
+    (user,) = text("main.tf.json", b"\xef\xbb\xbf" + data.encode()).graph.resources
+    name = user.get("name")
+    assert name is not None
+    assert name.span.text == '"é"'
+
+
+# ---------------------------------------------------------------- more of it than anybody writes
+
+
+def doubling(first: str, step: str, count: int = 60) -> str:
+    lines = [f"a0 = {first}"]
+    lines += [f"a{i} = {step.replace('@', f'local.a{i - 1}')}" for i in range(1, count)]
+    body = "\n  ".join(lines)
+    return f"locals {{\n  {body}\n}}\n" + USER.replace('"x"', f"local.a{count - 1}")
+
+
+DOUBLING = {
+    "text": ('"xxxxxxxxxx"', '"${@}${@}"'),
+    "holes": ("var.a", '"${@}${@}"'),
+    "alternatives": ('var.a ? "x" : "y"', '"${@}${@}"'),
+    "format": ("var.a", 'format("%s-%s", @, @)'),
+    "join": ('"x"', 'join("-", [@, @])'),
+    "replace": ('"x"', 'replace(@, "x", "xx")'),
+    "tuple": ('["x"]', "concat(@, @)"),
+    "nested": ('["x"]', "[@, @]"),
+    "object": ("{}", "{ a = @, b = @ }"),
+    "merge": ('{ a = "x" }', 'merge(@, { for k, v in @ : "${k}${k}" => @ })'),
+    "escapes": ('"\\""', "jsonencode(@)"),
+    "encoding": ('"x"', 'base64encode("${@}${@}")'),
+    "loop": ('["x", "y"]', "flatten([for x in @ : [x, x]])"),
+    "product": ('["x", "y"]', '[for x in setproduct(@, @) : join("", x)]'),
+    "conditional": ("var.a", '@ == "x" ? "${@}1" : "${@}2"'),
+    "template": ('"%{ for x in [1, 2] }y%{ endfor }"', '"%{ for x in [1, 2] }${@}%{ endfor }"'),
+    "yaml": ('["x"]', "yamldecode(yamlencode([@, @]))"),
+}
+
+
+@pytest.mark.parametrize("kind", DOUBLING)
+def test_what_doubles_itself_comes_to_an_end(kind: str) -> None:
+    report = text("main.tf", 'variable "a" {}\n' + doubling(*DOUBLING[kind]))
+    assert [resource.address for resource in report.graph.resources] == ["aws_iam_user.a"]
+    assert report.seconds < 60
+
+
+def test_too_much_is_said_with_its_place() -> None:
+    (problem,) = text("main.tf", doubling(*DOUBLING["text"])).problems
+    assert problem.kind is ProblemKind.LIMIT
+    assert str(problem.span).startswith("main.tf:18:")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("main.tf", f"locals {{\n  a = {'[' * 50_000}{']' * 50_000}\n}}\n"),
+        ("main.tf", f"locals {{\n  a = {'(' * 50_000}1{')' * 50_000}\n}}\n{USER}"),
+        ("main.tf", f"locals {{\n  a = {'-' * 50_000}1\n}}\n{USER}"),
+        ("main.tf", f"locals {{\n  a = {'1 + ' * 50_000}1\n}}\n{USER}"),
+        ("main.tf", f"locals {{\n  a = b{'.c' * 50_000}\n}}\n{USER}"),
+        ("main.tf", f"locals {{\n  a = {'f(' * 50_000}{')' * 50_000}\n}}\n{USER}"),
+        ("main.tf", f"locals {{\n  a = {'true ? 1 : ' * 20_000}1\n}}\n{USER}"),
+        ("main.tf", 'locals {\n  a = "' + '${"' * 5_000 + '"}' * 5_000 + f'"\n}}\n{USER}'),
+        ("main.tf", f"{'a {' * 20_000}\n{'}' * 20_000}\n"),
+        ("main.tf.json", '{"locals": ' + '{"a":' * 50_000 + "1" + "}" * 50_000 + "}"),
+        ("t.yaml", "AWSTemplateFormatVersion: x\nResources: " + "[" * 50_000 + "]" * 50_000),
+        ("t.yaml", "AWSTemplateFormatVersion: x\nResources: " + "{a: " * 9_000 + "}" * 9_000),
+        ("t.json", '{"Resources": {"A": {"Type": "AWS::IAM::Role", "Properties": ' + "[" * 99_999),
+    ],
+    ids=[
+        *("tuples", "parentheses", "minus", "plus", "attributes", "calls", "conditionals"),
+        *("templates", "blocks", "json", "yaml-lists", "yaml-maps", "json-lists"),
+    ],
+)
+def test_deep_nesting_is_bounded(name: str, content: str) -> None:
+    report = text(name, content)
+    for problem in report.problems:
+        assert problem.span is None or problem.span.end <= len(content.encode())
+    assert report.seconds < 30
+
+
+def test_aliases_do_not_multiply() -> None:
+    lines = ["x0: &x0 [a, a, a, a, a, a, a, a, a]"]
+    lines += [f"x{i}: &x{i} [{', '.join([f'*x{i - 1}'] * 9)}]" for i in range(1, 12)]
+    head = 'AWSTemplateFormatVersion: "2010-09-09"\n'
+    tail = "\nResources:\n  U:\n    Type: AWS::IAM::User\n    Properties: {UserName: *x11}\n"
+    (problem,) = text("t.yaml", head + "\n".join(lines) + tail).problems
+    assert problem.kind is ProblemKind.LIMIT
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("range(1000000)", "range(0, 1000000, 1)", "range(1, 2, 0)", "range(0, -1000000, -1)"),
+        *("[for x in range(300) : [for y in range(300) : x]]", 'format("%999999999d", 1)'),
+        *("setproduct(range(1000), range(1000), range(1000))", "chunklist(range(1000), 0)"),
+        *('substr("x", 0, 99999999999)', "pow(10, pow(10, 10))", "1e999999999", "1 / 1e-999999"),
+        *('cidrsubnets("10.0.0.0/8", [for i in range(1000) : 20]...)', 'cidrhost("::/0", -1)'),
+        *('regexall("(a*)*b", join("", [for i in range(1000) : "a"]))', 'indent(1e8, "a\\nb")'),
+        *('replace("aaaa", "/(a|a)*$/", "b")', 'base64gzip("x")', 'parseint("z", 99)'),
+    ],
+)  # fmt: skip
+def test_calls_that_ask_for_too_much_are_holes(call: str) -> None:
+    user = USER.replace("x", "${try(local.a, 1)}")
+    report = text("main.tf", f"locals {{\n  a = {call}\n}}\n{user}")
+    assert len(report.graph.resources) == 1
+    assert report.seconds < 20
+
+
+CYCLES = """
+locals {
+  a = local.b
+  b = [local.a]
+}
+variable "v" { default = var.v }
+module "one" {
+  source = "./one"
+  x      = module.two.x
+}
+module "two" {
+  source = "./one"
+  x      = module.one.x
+}
+provider "aws" {
+  region              = aws_iam_user.a.name
+  allowed_account_ids = [aws_iam_user.a.arn]
+  assume_role { role_arn = local.b[0] }
+  default_tags { tags = aws_iam_user.a.tags_all }
+}
+data "aws_iam_policy_document" "p" {
+  source_policy_documents = [data.aws_iam_policy_document.q.json]
+}
+data "aws_iam_policy_document" "q" {
+  source_policy_documents   = [data.aws_iam_policy_document.p.json]
+  override_policy_documents = [data.aws_iam_policy_document.q.json]
+}
+resource "aws_iam_user" "a" {
+  for_each = aws_iam_user.a
+  name     = aws_iam_user.a.name
+  tags     = aws_iam_user.a.tags_all
+}
+resource "aws_iam_user_policy" "p" {
+  user   = aws_iam_user.a.name
+  policy = data.aws_iam_policy_document.p.json
+}
+"""
+
+
+def test_circles_end() -> None:
+    one = 'variable "x" {}\noutput "x" { value = var.x }\nmodule "again" { source = "../one" }\n'
+    files = {"main.tf": CYCLES, "one/main.tf": one}
+    report = scan_files(files, load_rules())
+    assert {problem.kind for problem in report.problems} <= {
+        ProblemKind.UNRESOLVED_MODULE,
+        ProblemKind.EVALUATION,
+    }
+    template = """
+Conditions:
+  A: !Condition B
+  B: !Not [!Condition A]
+Resources:
+  One: {Type: AWS::IAM::User, Condition: A, Properties: {UserName: !Ref Two}}
+  Two: {Type: AWS::IAM::User, Properties: {UserName: !GetAtt One.Arn, Groups: !Ref Two}}
+  Me: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: t.yaml}}
+"""
+    report = scan_files({"t.yaml": template}, load_rules())
+    assert ProblemKind.RULE_CRASH not in {problem.kind for problem in report.problems}
