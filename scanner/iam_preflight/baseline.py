@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iam_preflight.findings import Finding
+    from iam_preflight.masking import Secrets
 
 FILE_NAME = ".iam-preflight-baseline.json"
 VERSION = 1
@@ -135,7 +136,7 @@ class Known:
         return iter(sorted(self._left.elements()))
 
 
-def entries_of(findings: Iterable[Finding]) -> list[Entry]:
+def entries_of(findings: Iterable[Finding], secrets: Secrets | None = None) -> list[Entry]:
     """The findings as baseline entries, sorted; instances of one place are one."""
     places: dict[Fingerprint, set[tuple[str, int, int]]] = {}
     messages: dict[Fingerprint, str] = {}
@@ -150,7 +151,7 @@ def entries_of(findings: Iterable[Finding]) -> list[Entry]:
             address=one.address,
             root=one.root,
             evidence=one.evidence,
-            message=messages[one],
+            message=secrets.mask(messages[one]) if secrets else messages[one],
             count=len(places[one]),
         )
         for one in sorted(places)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from iam_preflight.errors import Problem, ProblemKind, UsageError
+from iam_preflight.masking import Secrets
 from iam_preflight.source import SourceFile
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class Workspace:
         self.problems: list[Problem] = []
         self.code: set[str] = set()
         """Files that turned out to be infrastructure code: front ends add what they recognise."""
+        self.secrets = Secrets()
+        """What is marked as sensitive: front ends add it."""
         self._sources: dict[str, SourceFile | None] = {}
 
     def source(self, path: str) -> SourceFile | None:

@@ -125,7 +125,10 @@ def _trust(principal: Principal, graph: Graph, facts: Facts) -> None:
             issuer = _ISSUER.search(grant.principal.pattern.text)
             if issuer is not None and _is_own(issuer[1]):
                 facts.issuers[issuer[1]] += 1
-        account = account_of(grant.principal.pattern)
+        pattern = grant.principal.pattern
+        account = account_of(pattern)
+        if pattern.is_sensitive:
+            continue
         if grant.ownership is Ownership.EXTERNAL and isinstance(account, str):
             roles = facts.partners.setdefault(account, [])
             if principal.name.text not in roles:

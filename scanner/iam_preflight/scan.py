@@ -240,6 +240,7 @@ def load_graph(
         problem for problem in workspace.problems if problem.kind is ProblemKind.UNRESOLVED_MODULE
     )
     graph.sources = tuple(workspace.sources)
+    graph.secrets = workspace.secrets
     return graph
 
 

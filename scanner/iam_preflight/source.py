@@ -26,15 +26,16 @@ class SourceFile:
     """One file as it was read: `path` for people (always with `/`), `data` as bytes.
 
     A record is a snapshot of what an account holds: not code, and with personal data in it, so
-    that its places are named and its lines are not shown.
+    that its places are named and its lines are not shown. The same goes for what is private.
     """
 
-    __slots__ = ("_is_ascii", "_line_starts", "data", "is_record", "path")
+    __slots__ = ("_is_ascii", "_line_starts", "data", "is_private", "is_record", "path")
 
     def __init__(self, path: str, data: bytes, *, is_record: bool = False) -> None:
         self.path = path
         self.data = data
         self.is_record = is_record
+        self.is_private = False
         self._line_starts: list[int] | None = None
         self._is_ascii: bool | None = None
 

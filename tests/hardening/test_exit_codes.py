@@ -54,7 +54,13 @@ def test_an_interrupted_scan_has_no_verdict(tree: Path) -> None:
     numbers = 'join("", [for y in range(1000) : [for z in range(1000) : z]])'
     slow = f"locals {{\n  a = [for x in range(1000) : {numbers}]\n}}\n"
     (tree / "slow.tf").write_text(slow + BAD.replace('"a"', '"b"').replace('"x"', "local.a[9]"))
-    running = subprocess.Popen([*SCAN, str(tree)], stdout=-1, stderr=-1, cwd=tree)
+    running = subprocess.Popen(
+        [*SCAN, str(tree)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tree,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     time.sleep(3)
     running.send_signal(signal.SIGINT)
     output, errors = running.communicate(timeout=60)

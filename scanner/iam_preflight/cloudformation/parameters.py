@@ -89,7 +89,11 @@ class Parameter:
         if not self.is_list:
             return Known(text, span, sensitive=self.is_hidden)
         items = [item.strip() for item in text.split(",")] if text else []
-        return Listing(tuple(Known(item, span) for item in items), span)
+        return Listing(
+            tuple(Known(item, span, sensitive=self.is_hidden) for item in items),
+            span,
+            sensitive=self.is_hidden,
+        )
 
     def hole(self, span: Span) -> Unknown:
         reason = Reason.DATA if self.is_stored else Reason.PARAMETER

@@ -352,6 +352,9 @@ class TemplateScan:
             return value
         return relocated(value, stack.deployment.path)
 
+    def keep_secret(self, value: Value) -> None:
+        self.workspace.secrets.keep(value)
+
     def note(self, problem: Problem) -> None:
         key = (problem.place, problem.message)
         if key not in self._noted:

@@ -71,6 +71,9 @@ class Surroundings(Protocol):
 
     timeout: float
 
+    def keep_secret(self, value: Value) -> None:
+        """Remembers what a parameter with NoEcho has, so that no label shows it."""
+
     def import_value(self, name: Value, span: Span, asking: Stack) -> Value:
         """What a stack of the scan exports under a name; a hole where none does."""
 
@@ -120,6 +123,11 @@ class Stack:
             },
             self._meaning,
         )
+        for parameter in self.parameters.values():
+            if parameter.is_hidden:
+                for value in (parameter.default, given.get(parameter.name)):
+                    if value is not None:
+                        surroundings.keep_secret(value)
         self.watch = Stopwatch(surroundings.timeout)
         self.scope = Scope(self, assumptions)
         self._formulas: dict[str, Formula | None] = {}

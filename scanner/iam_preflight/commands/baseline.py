@@ -60,7 +60,7 @@ def write(paths: tuple[Path, ...], file: Path, force: bool, inputs: Inputs) -> N
     if file.exists() and not force:
         raise UsageError(f"{file} is there: `baseline update` lets it shrink, --force replaces it")
     report = _scan(paths, inputs, ())
-    entries = entries_of(_found(report.findings, is_known=False))
+    entries = entries_of(_found(report.findings, is_known=False), report.graph.secrets)
     write_baseline(file, entries)
     _tell(file, entries)
 
@@ -88,7 +88,7 @@ def update(paths: tuple[Path, ...], file: Path, accept_new: bool, inputs: Inputs
     report = _scan(paths, inputs, before)
     kept = list(_found(report.findings, is_known=True))
     added = list(_found(report.findings, is_known=False)) if accept_new else []
-    entries = entries_of([*kept, *added])
+    entries = entries_of([*kept, *added], report.graph.secrets)
     write_baseline(file, entries)
     _tell(file, entries, before)
 

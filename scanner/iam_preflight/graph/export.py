@@ -62,11 +62,13 @@ _OF_THE_CODE = "terraform_"
 def as_data(graph: Graph) -> dict[str, Any]:
     """`{version, nodes, edges}`; ids are addresses, prefixed where several roots share one."""
     ids = NodeIds(graph)
-    return {
+    data: dict[str, Any] = {
         "version": VERSION,
         "nodes": list(_nodes(graph, ids)),
         "edges": list(_once(_edges(graph, ids))),
     }
+    secrets = graph.secrets
+    return secrets.masked(data) if secrets else data
 
 
 class NodeIds:

@@ -11,6 +11,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from iam_preflight.masking import Secrets
 from iam_preflight.policy.document import DocumentUse, Pattern, Resolution
 from iam_preflight.values import Reason
 
@@ -257,6 +258,8 @@ class Graph:
     """Modules and nested stacks that are not here: they may bring what the code seems to lack."""
     sources: tuple[SourceFile, ...] = ()
     """Every file that was read, whether or not anything in it matters here."""
+    secrets: Secrets = field(default_factory=Secrets)
+    """What is marked as sensitive: nobody may write it."""
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _by_name: dict[str, dict[str, list[Resource]]] = field(default_factory=dict)
     """By type, then by any of the texts that may stand for a resource's name."""

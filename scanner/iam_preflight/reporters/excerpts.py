@@ -57,7 +57,7 @@ def excerpts_of(places: Sequence[tuple[Span, str, MarkKind]]) -> tuple[Excerpt, 
     """Excerpts that show all places, the one with the first place first; none of records."""
     clusters: list[list[tuple[Span, str, MarkKind]]] = []
     for place in places:
-        if place[0].source.is_record:
+        if place[0].source.is_record or place[0].source.is_private:
             continue
         home = next((one for one in clusters if _is_near(place[0], one)), None)
         if home is None:

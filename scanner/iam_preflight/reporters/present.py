@@ -42,7 +42,7 @@ def present(report: Report, fail_on: str, *, with_graph: bool = False) -> model.
         from iam_preflight.graph.export import as_data
 
         graph = as_data(report.graph)
-    return model.Report(
+    data = model.Report(
         version=model.VERSION,
         tool=model.Tool(version=__version__, data=data_date().isoformat()),
         verdict=verdict(report, fail_on),
@@ -59,6 +59,7 @@ def present(report: Report, fail_on: str, *, with_graph: bool = False) -> model.
         seconds=report.seconds,
         graph=graph,
     )
+    return report.graph.secrets.masked_report(data)
 
 
 def verdict(report: Report, fail_on: str) -> VerdictName:

@@ -173,6 +173,9 @@ class ModuleInstance:
     def planned_keys(self, address: str) -> list[str | int] | None:
         return None if self.root.join is None else self.root.join.keys_of(address)
 
+    def keep_secret(self, value: Value) -> Value:
+        return self.root.configuration.workspace.secrets.keep(value)
+
     def limit(self, label: str, span: Span) -> Unknown:
         if label not in self.root.limits:
             self.root.limits.add(label)
@@ -252,7 +255,9 @@ class ModuleInstance:
             value = self._converted(name, evaluate(default.expression, self.scope))
         else:
             value = Unknown(Reason.VARIABLE, self._name(f"var.{name}"), block.header)
-        return mark(value) if _is_set(attributes, "sensitive", is_default=False) else value
+        if not _is_set(attributes, "sensitive", is_default=False):
+            return value
+        return self.keep_secret(mark(value))
 
     def _without_null(self, value: Value, default: tree.Attribute | None) -> Value:
         """`nullable = false`: a null means the default."""
@@ -300,7 +305,9 @@ class ModuleInstance:
     def _output(self, block: tree.Block) -> Value:
         attributes = block.body.attributes
         value = evaluate(attributes["value"].expression, self.scope)
-        return mark(value) if _is_set(attributes, "sensitive", is_default=False) else value
+        if not _is_set(attributes, "sensitive", is_default=False):
+            return value
+        return self.keep_secret(mark(value))
 
     # ---- resources
 

@@ -240,7 +240,33 @@ def read_plan(workspace: Workspace, path: str) -> Plan | None:
         for name, variable in document.variables.items()
         if name in declared and declared[name].sensitive and isinstance(variable.value, str)
     )
+    _keep_secrets(workspace, plan)
     return plan
+
+
+def _keep_secrets(workspace: Workspace, plan: Plan) -> None:
+    """Remembers what Terraform has marked; a plan with anything marked shows none of its lines."""
+    for secret in plan.secrets:
+        workspace.secrets.add(secret)
+        plan.source.is_private = True
+    for planned in plan.planned.values():
+        if b"true" in bytes(planned.sensitive):
+            plan.source.is_private = True
+            for text in _marked(_decoded(planned.values), _decoded(planned.sensitive)):
+                workspace.secrets.add(text)
+
+
+def _marked(data: Any, marks: Any) -> Iterator[str]:
+    """The texts in a value that its marks are about."""
+    match data:
+        case str() if marks is True:
+            yield data
+        case dict():
+            for key, item in data.items():
+                yield from _marked(item, marks if marks is True else _part(marks, key))
+        case list():
+            for index, item in enumerate(data):
+                yield from _marked(item, marks if marks is True else _item(marks, index))
 
 
 def _resources(document: _Document) -> Iterator[Planned]:

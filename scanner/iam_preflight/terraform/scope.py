@@ -96,6 +96,9 @@ class Frame(Protocol):
     def planned_keys(self, address: str) -> list[str | int] | None:
         """The keys that a plan has for a repeated block; None when no plan knows the block."""
 
+    def keep_secret(self, value: Value) -> Value:
+        """Remembers what is marked as sensitive, so that no label shows it; the same value."""
+
     def limit(self, label: str, span: Span) -> Unknown:
         """Notes that a bound was reached; the hole for what was not evaluated."""
 

@@ -220,6 +220,9 @@ class _Terragrunt:
     def planned_keys(self, _address: str) -> list[str | int] | None:
         return None
 
+    def keep_secret(self, value: Value) -> Value:
+        return self.configuration.workspace.secrets.keep(value)
+
     def limit(self, label: str, span: Span) -> Unknown:
         return Unknown(Reason.LIMIT, label, span)
 

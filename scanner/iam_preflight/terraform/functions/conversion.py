@@ -75,8 +75,8 @@ def _marker(mapping: Mapping, key: str, *, sensitive: bool) -> Callable[[], Valu
     return lambda: mark(mapping.entries[key], sensitive=sensitive)
 
 
-def _sensitive(_call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    return mark(arguments[0])
+def _sensitive(call: Invocation, arguments: tuple[Value, ...]) -> Value:
+    return call.scope.frame.keep_secret(mark(arguments[0]))
 
 
 def _nonsensitive(_call: Invocation, arguments: tuple[Value, ...]) -> Value:
