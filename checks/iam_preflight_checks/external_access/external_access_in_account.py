@@ -82,5 +82,5 @@ def _who(access: ExternalAccess, graph: Graph) -> str | None:
         account = account_of(pattern)
         if ownership.is_inside or ownership in (Ownership.TRUSTED, Ownership.AWS):
             continue
-        return describe(account) if isinstance(account, str) and account != "*" else text
+        return describe(pattern) if isinstance(account, str) and account != "*" else text
     return None if access.principals else "an outside principal"
