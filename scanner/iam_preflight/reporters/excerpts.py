@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING
 
@@ -99,8 +100,14 @@ def _mark(span: Span, label: str, kind: MarkKind) -> Mark:
     return Mark(line=first.line, column=first.column, end_column=end, label=label, kind=kind)
 
 
+@functools.lru_cache(maxsize=16)
+def _shown(text: str) -> str:
+    """A whole line as it may be shown: that of a minified template is asked for again and again."""
+    return without_secrets(text)
+
+
 def _line(source: SourceFile, number: int, marks: Iterable[Mark]) -> Line:
-    text = without_secrets(source.line_text(number)[: 1 << 20])
+    text = _shown(source.line_text(number)[: 1 << 20])
     if len(text) <= MAX_TEXT:
         return Line(number=number, text=text)
     columns = [mark.column for mark in marks if mark.line == number]
