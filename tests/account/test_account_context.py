@@ -250,3 +250,19 @@ def test_permission_sets_of_identity_center_hold_their_policies() -> None:
     assert [sorted(a.policy.name for a in one.attachments) for one in held] == [
         ["AdministratorAccess", "ps-1 inline"]
     ]
+
+
+def test_accounts_of_the_real_organization_are_known() -> None:
+    guarded = snapshot("guarded")
+    (listed,) = (one for one in guarded if one.path.startswith("guarded/accounts-ou-"))
+    number = json.loads(listed.data)["Accounts"][0]["Id"]
+    code = BUILDER.replace(
+        '{ Service = "codebuild.amazonaws.com" }', f'{{ AWS = "arn:aws:iam::{number}:role/ci" }}'
+    )
+
+    def outside(*sources: SourceFile) -> set[str]:
+        report = judged(code, *sources)
+        return {one.rule for one in report.shown if one.rule.startswith("EXT-")}
+
+    assert outside() == {"EXT-001"}
+    assert outside(*guarded) == set()
