@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ("iam-preflight graph infra > iam.html", "A picture to explore in a browser:"),
         ("iam-preflight graph --format json infra", "For other programs (docs/graph.schema.json):"),
         ("iam-preflight graph --format dot infra | dot -Tsvg", "For Graphviz:"),
+        ("iam-preflight graph --format graphml infra", "For Gephi, yEd, Cytoscape, networkx:"),
     ),
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
     "--format",
     "-f",
     "format_name",
-    type=click.Choice(("html", "json", "dot")),
+    type=click.Choice(("html", "json", "dot", "graphml")),
     default="html",
     show_default=True,
-    help="A page with the picture, data, or input for Graphviz.",
+    help="A page with the picture, data, or input for Graphviz and graph tools.",
 )
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="File to write to."
@@ -61,6 +62,10 @@ def command(paths: tuple[Path, ...], inputs: Inputs, format_name: str, output: P
             from iam_preflight.graph.dot import as_dot
 
             text.write(as_dot(data))
+        case "graphml":
+            from iam_preflight.graph.network import as_graphml
+
+            text.write(as_graphml(data))
         case _:
             from iam_preflight.reporters.html_report import write_graph
 

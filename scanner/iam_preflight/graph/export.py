@@ -244,7 +244,10 @@ def _escalations(graph: Graph, ids: NodeIds) -> Iterator[dict[str, Any]]:
     """Who can assume, pass and take over whom; what hangs on an unknown is left out."""
     for actor in graph.principals:
         source = ids.of(actor.resource)
-        for escalation in graph.escalations.all_of(actor):
+        path = graph.paths.to_admin(actor)
+        # a hop that gains nothing by itself is still a part of a path
+        hops = path.hops if path is not None else ()
+        for escalation in (*graph.escalations.all_of(actor), *hops[:1]):
             if escalation.confidence is Confidence.LOW:
                 continue
             target = source
