@@ -224,6 +224,13 @@ def test_what_is_no_text_is_no_crash(name: str, data: bytes) -> None:
         assert problem.kind in (ProblemKind.SYNTAX, ProblemKind.UNREADABLE)
 
 
+def test_a_plan_that_is_no_text_is_named() -> None:
+    plan = b'{"format_version": "1.2", "terraform_version": "\x80", "resource_changes": []}'
+    ((code, message),) = told(text("plan.json", plan))
+    assert code == "SCAN-900"
+    assert message.startswith("not a plan that can be read")
+
+
 def test_places_are_right_behind_a_byte_order_mark() -> None:
     data = '{"resource": {"aws_iam_user": {"a": {"name": "é"}}}}'
     (user,) = text("main.tf.json", b"\xef\xbb\xbf" + data.encode()).graph.resources

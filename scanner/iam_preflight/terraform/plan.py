@@ -223,8 +223,9 @@ def read_plan(workspace: Workspace, path: str) -> Plan | None:
         workspace.problems.append(Problem(ProblemKind.UNREADABLE, message, path))
         return None
     try:
+        source.data.decode()  # values are looked into later, and must not fail then
         document = msgspec.json.decode(source.data, type=_Document)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         message = f"not a plan that can be read: {error}"
         workspace.problems.append(Problem(ProblemKind.UNREADABLE, message, path, source.whole()))
         return None
