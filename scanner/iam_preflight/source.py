@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+BLOCK = 4096
+"""Bytes between the places whose characters are counted beforehand in files with long lines."""
+_CONTINUATION = bytes(range(0x80, 0xC0))
+"""The bytes of UTF-8 that are not the first of a character."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
@@ -29,7 +34,15 @@ class SourceFile:
     that its places are named and its lines are not shown. The same goes for what is private.
     """
 
-    __slots__ = ("_is_ascii", "_line_starts", "data", "is_private", "is_record", "path")
+    __slots__ = (
+        "_counts",
+        "_is_ascii",
+        "_line_starts",
+        "data",
+        "is_private",
+        "is_record",
+        "path",
+    )
 
     def __init__(self, path: str, data: bytes, *, is_record: bool = False) -> None:
         self.path = path
@@ -38,6 +51,7 @@ class SourceFile:
         self.is_private = False
         self._line_starts: list[int] | None = None
         self._is_ascii: bool | None = None
+        self._counts: list[int] | None = None
 
     def __repr__(self) -> str:
         return f"SourceFile({self.path!r}, {len(self.data)} bytes)"
@@ -68,32 +82,85 @@ class SourceFile:
         starts = self.line_starts
         offset = max(0, min(offset, len(self.data)))
         row = bisect_right(starts, offset) - 1
-        prefix = self.data[starts[row] : offset]
-        column = len(prefix) if self.is_ascii else len(prefix.decode("utf-8", "replace"))
-        return Position(row + 1, column + 1)
+        return Position(row + 1, self._characters(starts[row], offset) + 1)
 
     def offset(self, position: Position) -> int:
         """Byte offset of a position; the inverse of `position`, clamped to the file."""
-        starts = self.line_starts
-        if position.line > len(starts):
+        if position.line > len(self.line_starts):
             return len(self.data)
-        start = starts[max(position.line, 1) - 1]
-        end = starts[position.line] if position.line < len(starts) else len(self.data)
-        if self.is_ascii:
-            return min(start + position.column - 1, end)
-        line = self.data[start:end].decode("utf-8", "replace")
-        return start + len(line[: position.column - 1].encode("utf-8"))
+        start, end = self._line(max(position.line, 1))
+        return self._forward(start, end, position.column - 1)
 
     def line_text(self, line: int) -> str:
         """The text of a line without its ending; empty past the end of the file."""
+        start, end = self._line(line)
+        return self.data[start:end].decode("utf-8", "replace").rstrip("\r\n")
+
+    def line_size(self, line: int) -> int:
+        """The bytes of a line with its ending; 0 past the end of the file."""
+        start, end = self._line(line)
+        return end - start
+
+    def line_part(self, line: int, first: int, last: int) -> str:
+        """A line's characters from one number up to another, without reading all of it."""
+        start, end = self._line(line)
+        begin = self._forward(start, end, first)
+        part = self.data[begin : self._forward(begin, end, last - first)]
+        return part.decode("utf-8", "replace").rstrip("\r\n")
+
+    def _line(self, line: int) -> tuple[int, int]:
+        """Where a line begins and ends; nothing past the end of the file."""
         starts = self.line_starts
         if not 1 <= line <= len(starts):
-            return ""
-        end = starts[line] if line < len(starts) else len(self.data)
-        return self.data[starts[line - 1] : end].decode("utf-8", "replace").rstrip("\r\n")
+            return (0, 0)
+        return starts[line - 1], starts[line] if line < len(starts) else len(self.data)
+
+    # A plan is one line of many megabytes: what is asked of it must not read it from its start.
+
+    def _characters(self, start: int, end: int) -> int:
+        """The number of characters between two offsets."""
+        if self.is_ascii:
+            return end - start
+        if end - start <= 2 * BLOCK:
+            return len(self.data[start:end].decode("utf-8", "replace"))
+        return self._characters_before(end) - self._characters_before(start)
+
+    def _characters_before(self, offset: int) -> int:
+        block = offset // BLOCK
+        return self._block_counts[block] + _count(self.data[block * BLOCK : offset])
+
+    def _forward(self, start: int, end: int, characters: int) -> int:
+        """The offset so many characters after another one, at most `end`."""
+        if self.is_ascii:
+            return min(start + characters, end)
+        if end - start > 2 * BLOCK and characters > BLOCK:
+            wanted = self._characters_before(start) + characters
+            block = bisect_right(self._block_counts, wanted - 1) - 1
+            if block * BLOCK > start:
+                start, characters = block * BLOCK, wanted - self._block_counts[block]
+                # the block may begin inside of a character
+                while start < end and 0x80 <= self.data[start] < 0xC0:
+                    start += 1
+        text = self.data[start : min(end, start + 4 * characters)].decode("utf-8", "replace")
+        return min(start + len(text[:characters].encode("utf-8")), end)
+
+    @property
+    def _block_counts(self) -> list[int]:
+        """The characters before each block."""
+        if self._counts is None:
+            counts = [0]
+            for at in range(0, len(self.data), BLOCK):
+                counts.append(counts[-1] + _count(self.data[at : at + BLOCK]))
+            self._counts = counts
+        return self._counts
 
     def whole(self) -> Span:
         return Span(self, 0, len(self.data))
+
+
+def _count(data: bytes) -> int:
+    """The characters that begin in some bytes."""
+    return len(data.translate(None, _CONTINUATION))
 
 
 def _source_file(path: str, data: bytes, is_record: bool) -> SourceFile:

@@ -21,6 +21,10 @@ MAX_TEXT = 400
 MAX_LINES = 24
 _BEFORE = 120
 """Characters kept before the first place on a long line."""
+_LONG = 1 << 15
+"""Bytes from which only a part of a line is read."""
+_AROUND = 1 << 13
+"""Characters read on either side of what is kept of such a line: more than a private key has."""
 
 _SECRETS = (
     re.compile(r"(?<![A-Z0-9])((?:AKIA|ASIA)[A-Z0-9]{2})[A-Z0-9]{14}(?![A-Z0-9])"),
@@ -94,25 +98,34 @@ def _order(mark: Mark) -> tuple[int, int, int]:
 def _mark(span: Span, label: str, kind: MarkKind) -> Mark:
     """The first line of a place: what goes on below it is there to be read."""
     first, last = span.first, span.last
-    length = len(span.source.line_text(first.line))
-    end = last.column if last.line == first.line else max(length + 1, first.column + 1)
+    if last.line == first.line:
+        end = last.column
+    else:
+        end = len(span.source.line_text(first.line)) + 1
     end = max(end, first.column + 1)
     return Mark(line=first.line, column=first.column, end_column=end, label=label, kind=kind)
 
 
 @functools.lru_cache(maxsize=16)
 def _shown(text: str) -> str:
-    """A whole line as it may be shown: that of a minified template is asked for again and again."""
+    """A line as it may be shown: that of a minified template is asked for again and again."""
     return without_secrets(text)
 
 
 def _line(source: SourceFile, number: int, marks: Iterable[Mark]) -> Line:
-    text = _shown(source.line_text(number)[: 1 << 20])
-    if len(text) <= MAX_TEXT:
-        return Line(number=number, text=text)
     columns = [mark.column for mark in marks if mark.line == number]
     start = max(0, min(columns, default=1) - 1 - _BEFORE)
-    return Line(number=number, text=text[start : start + MAX_TEXT], start=start + 1)
+    if source.line_size(number) > _LONG:
+        first = max(0, start - _AROUND)
+        text = source.line_part(number, first, start + MAX_TEXT + _AROUND)
+    else:
+        first = 0
+        text = source.line_text(number)
+    text = _shown(text)
+    if not first and len(text) <= MAX_TEXT:
+        return Line(number=number, text=text)
+    kept = text[start - first : start - first + MAX_TEXT]
+    return Line(number=number, text=kept, start=start + 1)
 
 
 def merged(excerpts: Iterable[Excerpt]) -> Excerpt:
