@@ -29,6 +29,9 @@ HCL_SUFFIXES = (".tf", ".tofu", ".tfvars", ".hcl")
 MARKS = (b"iam-preflight", b"checkov")
 """A file without any of these words has no ignores."""
 
+_IN_COMMENTS = re.compile(rb"iam-preflight|checkov:skip=(?:CKV_IAMP|[A-Z0-9]+-)")
+"""What an ignore in a comment has; checks of somebody else's, which many files name, do not."""
+
 _IGNORE = re.compile(r"iam-preflight:\s*ignore\b[ \t]*(?:\[([^\]\n]*)\])?([^\n]*)")
 _CHECKOV = re.compile(r"checkov:skip=([A-Za-z0-9_-]+)(?::([^\n]*))?")
 _CHECKOV_ID = re.compile(r"CKV_IAMP_([A-Z][A-Z0-9]*)_(\d{3})")
@@ -140,6 +143,8 @@ _COLLECTIONS = frozenset({"tuple", "function_arguments"})
 
 
 def _in_hcl(source: SourceFile) -> Iterator[Ignore]:
+    if _IN_COMMENTS.search(source.data) is None:
+        return
     import tree_sitter_hcl
     from tree_sitter import Language, Parser
 
@@ -147,8 +152,7 @@ def _in_hcl(source: SourceFile) -> Iterator[Ignore]:
     comments = sorted(_nodes(root, "comment"), key=lambda node: node.start_byte)
     starts = [comment.start_byte for comment in comments]
     for comment in comments:
-        raw = source.data[comment.start_byte : comment.end_byte]
-        if not any(mark in raw for mark in MARKS):
+        if _IN_COMMENTS.search(source.data, comment.start_byte, comment.end_byte) is None:
             continue
         place = Span(source, comment.start_byte, comment.end_byte)
         row = _row_covered(source, comment, comments, starts)

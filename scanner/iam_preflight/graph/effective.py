@@ -117,13 +117,14 @@ class Permissions:
         **present: Presence,
     ) -> Context:
         """What a request of the actor carries: the time, its tags, the target's tags."""
-        key = (id(actor), frozenset(keys), id(target))
+        tests = self._tag_tests(actor)
+        # without a policy that looks at tags it is the same for everybody
+        key = (id(actor) if tests else 0, frozenset(keys), id(target) if tests else 0)
         if not present and key in self._contexts:
             return self._contexts[key]
         known: dict[str, ContextValue] = {**self._now}
-        known.update(_tag_keys("aws:PrincipalTag/", actor.tags, self._tag_tests(actor)))
+        known.update(_tag_keys("aws:PrincipalTag/", actor.tags, tests))
         if target is not None:
-            tests = self._tag_tests(actor)
             for prefix in ("aws:ResourceTag/", "iam:ResourceTag/"):
                 known.update(_tag_keys(prefix, target.tags, tests))
         known.update(keys)

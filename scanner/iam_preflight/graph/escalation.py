@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iam_preflight.graph.model import Graph, Principal, Workload
+    from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.policy.context import Context
     from iam_preflight.policy.document import Document, PrincipalPattern
     from iam_preflight.policy.evaluate import Decision, Reason
@@ -179,17 +180,25 @@ class _Binding:
     """Whether the workload is one that the code does not hold."""
 
 
+_ANYBODY = "*"
+_ACCOUNT = ":root"
+"""Beside the names of principals: whom a trust policy may admit."""
+
+
 class Escalations:
     """Tries the methods on the principals of a graph; answers are remembered."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.permissions = graph.permissions
-        catalog = self.permissions.evaluator.catalog
-        self._worth = catalog.sensitive - catalog.classes[ActionClass.COMMONPLACE]
         self._by_kind: dict[MethodKind, list[Method]] = {}
+        self._asked: dict[str, set[str]] = {}
+        """The actions of all methods by their service."""
         for method in escalation_methods():
             self._by_kind.setdefault(method.kind, []).append(method)
+            for action in method.actions:
+                self._asked.setdefault(action.partition(":")[0], set()).add(action)
+        self._holding: dict[int, frozenset[str]] = {}
         self._self: dict[int, tuple[Escalation, ...]] = {}
         self._power: dict[int, frozenset[str]] = {}
         self._ready: dict[tuple[int, MethodKind], tuple[Method, ...]] = {}
@@ -213,6 +222,11 @@ class Escalations:
         }
 
     # ---- how much somebody may do
+
+    def _worth(self, actions: ActionSet) -> ActionSet:
+        """Those of the actions that are worth having: sensitive, and not what everybody has."""
+        catalog = self.permissions.evaluator.catalog
+        return catalog.sensitive_of(actions) - catalog.classes[ActionClass.COMMONPLACE]
 
     def is_admin(self, principal: Principal) -> bool:
         """Whether its policies alone make it an administrator, whatever the unknowns are.
@@ -257,7 +271,7 @@ class Escalations:
         found = self._power.get(id(principal))
         if found is None:
             effective = self.graph.effective(principal)
-            sensitive = effective.possible & self._worth
+            sensitive = self._worth(effective.possible)
             found = frozenset(a for a in sensitive if effective.broad(a) is not None)
             self._power[id(principal)] = found
         return found
@@ -273,7 +287,7 @@ class Escalations:
     def adds(self, target: Principal, actor: Principal) -> bool:
         """Whether the target may do something sensitive, somewhere, that the actor may nowhere."""
         theirs, own = self.graph.effective(target).possible, self.graph.effective(actor).possible
-        return bool(theirs & self._worth - own)
+        return bool(self._worth(theirs - own))
 
     def is_telling(self, escalation: Escalation) -> bool:
         """Whether the actor is somebody who could choose to do it.
@@ -317,12 +331,12 @@ class Escalations:
         """Ways in which an actor can take over another principal."""
         for method in self._ready_for(actor, MethodKind.PRINCIPAL):
             wanted = _variables(method)
+            wants_user = Target.USER in wanted
+            wants_role = not wanted.isdisjoint((Target.ROLE, Target.ROLE_POLICY))
             for target in self._candidates(actor, method):
                 if target is actor or not self.is_in_reach(actor, target):
                     continue
-                if wanted & {Target.USER} and not target.is_user:
-                    continue
-                if wanted & {Target.ROLE, Target.ROLE_POLICY} and not target.is_role:
+                if (wants_user and not target.is_user) or (wants_role and not target.is_role):
                     continue
                 if not self._is_worth_it(method, actor, target):
                     continue
@@ -335,7 +349,8 @@ class Escalations:
         if not _must_assume(method):
             return self.graph.principals
         doors = self._doors
-        places = {*doors.get("", ()), *doors.get(_last_name(actor.arn.text), ())}
+        names = (_ANYBODY, _ACCOUNT, _last_name(actor.arn.text))
+        places = {place for name in names for place in doors.get(name, ())}
         return [self.graph.principals[place] for place in sorted(places)]
 
     @functools.cached_property
@@ -431,7 +446,7 @@ class Escalations:
             return False
         bounded = self.graph.effective(actor)
         free = self.permissions.without_boundary(actor)
-        return bool((free.possible - bounded.possible) & bounded.catalog.sensitive)
+        return bool(bounded.catalog.sensitive_of(free.possible - bounded.possible))
 
     def guardrail_of(self, escalation: Escalation) -> Place:
         """What an escalation of the guard kind removes, with what to call it."""
@@ -629,7 +644,7 @@ class Escalations:
     def _find_ready(self, actor: Principal, kind: MethodKind) -> Iterator[Method]:
         if actor.kind is PrincipalKind.GROUP:
             return
-        possible = self.graph.effective(actor).possible
+        held = self._held(actor)
         is_user = actor.is_user
         for method in self._by_kind.get(kind, ()):
             if method.actor is Actor.USER and not is_user:
@@ -638,12 +653,26 @@ class Escalations:
                 continue
             if all(
                 any(
-                    all(p.action in possible or _is_assume(p) for p in alternative)
+                    all(p.action in held or _is_assume(p) for p in alternative)
                     for alternative in item
                 )
                 for item in method.needs
             ):
                 yield method
+
+    def _held(self, actor: Principal) -> frozenset[str]:
+        """The actions of any method that the actor has at all."""
+        found = self._holding.get(id(actor))
+        if found is None:
+            possible = self.graph.effective(actor).possible
+            found = self._holding[id(actor)] = frozenset(
+                action
+                for service, actions in self._asked.items()
+                if possible.mask(service)
+                for action in actions
+                if action in possible
+            )
+        return found
 
     def _try(self, actor: Principal, method: Method, binding: _Binding) -> Escalation | None:
         uses: list[Use] = []
@@ -925,7 +954,10 @@ class Escalations:
     def _may_be_admitted(self, actor: Principal, role: Principal) -> bool:
         """Whether a trust policy could mean the actor at all; cheap, for the many it does not."""
         admitted = self._admits(role)
-        return "" in admitted or _last_name(actor.arn.text) in admitted
+        if _ANYBODY in admitted or _last_name(actor.arn.text) in admitted:
+            return True
+        # an account that is trusted has to pass it on with a policy of the actor's
+        return _ACCOUNT in admitted and "sts:AssumeRole" in self._held(actor)
 
     def _admits(self, role: Principal) -> frozenset[str]:
         admitted = self._admitted.get(id(role))
@@ -1012,19 +1044,21 @@ def _trusted_by(role: Principal) -> frozenset[str]:
 
 
 def _admitted_by(role: Principal) -> frozenset[str]:
-    """The last names of the principals that a trust policy names; empty text for whole accounts."""
+    """The last names of the principals that a trust policy names, or what stands for more."""
     if role.trust is None:
         return frozenset()
     named: set[str] = set()
     for statement in role.trust.document.statements:
         if statement.is_not_principal:
-            named.add("")
+            named.add(_ANYBODY)
         for principal in statement.principals:
             if principal.kind not in ("AWS", "*"):
                 continue
             text = principal.pattern.text
-            is_one = ":user/" in text or ":role/" in text or ":assumed-role/" in text
-            named.add(_last_name(text) if is_one else "")
+            if ":user/" in text or ":role/" in text or ":assumed-role/" in text:
+                named.add(_last_name(text))
+            else:
+                named.add(_ACCOUNT if text.endswith(":root") else _ANYBODY)
     return frozenset(named)
 
 

@@ -196,7 +196,7 @@ def left_open(statement: Statement, catalog: Catalog) -> ActionSet:
     spared = ~statement_actions(statement, catalog)
     harmless = catalog.expand_all(mfa_actions().self_service + mfa_actions().may_be_spared)
     changes = spared.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
-    return (changes & catalog.sensitive) - harmless
+    return catalog.sensitive_of(changes) - harmless
 
 
 # ---------------------------------------------------------------- what is left without it

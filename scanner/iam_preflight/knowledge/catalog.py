@@ -224,6 +224,12 @@ class _ClassFile(msgspec.Struct):
     sensitive: tuple[ActionClass, ...]
 
 
+@functools.cache
+def _level_named(name: str) -> AccessLevel:
+    """`Write`; of `List, Read` the first."""
+    return AccessLevel(name.partition(",")[0])
+
+
 _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
 _Record = TypeVar("_Record")
 
@@ -254,7 +260,7 @@ class Service:
         self._aws_levels = tuple(record.access_level for record in records)
         self._actions: tuple[Action, ...] | None = None
         self._levels: tuple[AccessLevel, ...] | None = None
-        self._level_masks: dict[AccessLevel, int] | None = None
+        self._level_masks: dict[AccessLevel, int] = {}
         self._globs: dict[str, int] = {}
 
     def matching(self, pattern: str) -> int:
@@ -283,7 +289,7 @@ class Service:
     def levels(self) -> tuple[AccessLevel, ...]:
         """The level of each action: AWS's own, or ours where that misleads."""
         if self._levels is None:
-            levels = [AccessLevel(level.partition(",")[0]) for level in self._aws_levels]
+            levels = [_level_named(name) for name in self._aws_levels]
             for pattern, level in self._catalog.level_overrides(self.key):
                 mask = self.matching(pattern)
                 for i in bits_of(mask & self.full):
@@ -293,11 +299,11 @@ class Service:
 
     def at_level(self, level: AccessLevel) -> int:
         """The mask of the actions at a level."""
-        if self._level_masks is None:
-            self._level_masks = dict.fromkeys(AccessLevel, 0)
-            for i, each in enumerate(self.levels):
-                self._level_masks[each] |= 1 << i
-        return self._level_masks[level]
+        mask = self._level_masks.get(level)
+        if mask is None:
+            mask = sum(1 << i for i, each in enumerate(self.levels) if each is level)
+            self._level_masks[level] = mask
+        return mask
 
 
 class Catalog:
@@ -463,9 +469,13 @@ class Catalog:
     @functools.cached_property
     def sensitive(self) -> ActionSet:
         """Permissions management and the classes that are worth as much."""
-        found = self.everything.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)
+        return self.sensitive_of(self.everything)
+
+    def sensitive_of(self, actions: ActionSet) -> ActionSet:
+        """Those of the actions that are sensitive, without reading any other service."""
+        found = actions.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)
         for name in self._class_file.sensitive:
-            found |= self.classes[name]
+            found |= actions & self.classes[name]
         return found
 
     # ---- condition keys

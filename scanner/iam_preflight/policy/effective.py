@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from iam_preflight.knowledge.actionset import ActionSet
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.policy.context import UNKNOWN_CONTEXT
 from iam_preflight.policy.evaluate import Decision, Layer, Request
@@ -17,7 +18,6 @@ from iam_preflight.policy.truth import Doubt, Truth
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.knowledge.catalog import Catalog
     from iam_preflight.policy.callers import Caller
     from iam_preflight.policy.context import Context
@@ -230,18 +230,35 @@ class Effective:
     def _allowed(
         self, documents: tuple[Document, ...], *, is_sure: bool = False, is_limit: bool = False
     ) -> ActionSet:
-        found = self.catalog.nothing
-        denied = self.catalog.nothing
+        # AWS's own policies are long, and held by many
+        remembered = self.evaluator.remembered
+        allowed: list[ActionSet] = []
+        denied: list[ActionSet] = []
         for document in documents:
-            for statement in document.statements:
-                if statement.is_allow:
-                    if is_sure and not is_unconditional(statement, everywhere=is_limit):
-                        continue
-                    actions = statement_actions(statement, self.catalog, is_sure=is_sure)
-                    found |= self.evaluator.reachable(statement, actions)
-                elif not is_sure and is_unconditional(statement, everywhere=True):
-                    denied |= statement_actions(statement, self.catalog, is_sure=True)
-        return found - denied
+            key = (id(document), is_sure, is_limit)
+            if key not in remembered:
+                both = self._said(document, is_sure=is_sure, is_limit=is_limit)
+                remembered[key] = (document, *both)
+            allowed.append(remembered[key][1])
+            denied.append(remembered[key][2])
+        union = functools.partial(ActionSet.union, self.catalog)
+        return union(allowed) - union(denied)
+
+    def _said(
+        self, document: Document, *, is_sure: bool, is_limit: bool
+    ) -> tuple[ActionSet, ActionSet]:
+        """The actions that one document allows, and that it denies whatever is asked for."""
+        allowed: list[ActionSet] = []
+        denied: list[ActionSet] = []
+        for statement in document.statements:
+            if statement.is_allow:
+                if is_sure and not is_unconditional(statement, everywhere=is_limit):
+                    continue
+                actions = statement_actions(statement, self.catalog, is_sure=is_sure)
+                allowed.append(self.evaluator.reachable(statement, actions))
+            elif not is_sure and is_unconditional(statement, everywhere=True):
+                denied.append(statement_actions(statement, self.catalog, is_sure=True))
+        return ActionSet.union(self.catalog, allowed), ActionSet.union(self.catalog, denied)
 
     def _touched_by_denials(self) -> ActionSet:
         found = self.catalog.nothing

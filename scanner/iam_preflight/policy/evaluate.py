@@ -19,7 +19,7 @@ from iam_preflight.policy.conditions import date_of
 from iam_preflight.policy.context import UNKNOWN_CONTEXT, Context, pattern_text
 from iam_preflight.policy.globs import Wildcards, is_anything, may_meet, text_tokens
 from iam_preflight.policy.match import text_matches
-from iam_preflight.policy.matchers import DocumentMatcher, ResourceArn
+from iam_preflight.policy.matchers import YES, DocumentMatcher, ResourceArn
 from iam_preflight.policy.truth import Doubt, Truth, all_of, any_of
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ class Evaluator:
         self._reachable: dict[tuple[int, str, int], int] = {}
         self._met: dict[int, dict[str, bool]] = {}
         self._statements: list[Statement] = []
+        self.remembered: dict[tuple[int, bool, bool], tuple[Document, ActionSet, ActionSet]] = {}
+        """What each document allows and denies by itself, as `Effective` works it out."""
 
     def matcher(self, document: Document) -> DocumentMatcher:
         found = self._documents.get(id(document))
@@ -243,11 +245,13 @@ class _Case:
         self.action = request.action.lower()
         self.arn = evaluator.arn(request.resource)
         self.caller = request.caller
-        self.context = request.context
-        if self.caller is not None:
-            self.context = self.context.with_keys(self.caller.keys())
-        self.never = evaluator.never(self.action)
         self.findings: list[_Findings] = []
+
+    @functools.cached_property
+    def context(self) -> Context:
+        """The request's context; few statements look at it."""
+        given = self.request.context
+        return given if self.caller is None else given.with_keys(self.caller.keys())
 
     # ---- what the statements say
 
@@ -263,6 +267,8 @@ class _Case:
         truth, doubt = about
         via = Via.ANYONE
         for answer in self._answers(matcher):
+            if answer is YES:
+                continue
             if answer[0] is Truth.NO:
                 return
             truth = min(truth, answer[0])
@@ -286,10 +292,11 @@ class _Case:
             found.deny = max(found.deny, truth)
 
     def _answers(self, matcher: StatementMatcher) -> Iterator[Answer]:
-        yield matcher.standing()
-        yield matcher.resource(self.arn, self.context)
+        yield matcher.standing
+        yield matcher.resource(self.arn, self.context if matcher.needs_context else UNKNOWN_CONTEXT)
         if matcher.conditions:
-            yield matcher.conditions_hold(self.context, self.never, self.evaluator.since)
+            never = self.evaluator.never(self.action)
+            yield matcher.conditions_hold(self.context, never, self.evaluator.since)
 
     # ---- how they add up
 

@@ -181,11 +181,13 @@ class StatementMatcher:
         "_actions",
         "_answers",
         "_covering",
+        "_of_service",
+        "_prefixes",
         "_resources",
-        "_standing",
         "_uses_variables",
         "conditions",
         "document",
+        "standing",
         "statement",
     )
 
@@ -206,13 +208,15 @@ class StatementMatcher:
             self._resources = tuple(self._tokens(None))
         self._answers: dict[ResourceArn, Answer] = {}
         self._covering: dict[str, Pattern | None] = {}
+        self._of_service: dict[str, tuple[Pattern, ...]] = {}
+        self._prefixes: list[tuple[Pattern, str]] | None = None
         doubt = Doubt.NONE
         if statement.assumptions:
             doubt |= Doubt.ASSUMPTION
         if not statement.is_effect_known:
             doubt |= Doubt.HOLE
-        self._standing: Answer = (Truth.MAYBE, doubt) if doubt else YES
-        """Whether the statement is there, with this effect, at all."""
+        self.standing: Answer = (Truth.MAYBE, doubt) if doubt else YES
+        """Whether the statement is there, and with this effect: a choice may decide."""
 
     # ---- elements
 
@@ -228,13 +232,38 @@ class StatementMatcher:
         return self._covering[action]
 
     def _action_pattern(self, action: str, catalog: Catalog) -> Pattern | None:
-        statement = self.statement
-        if statement.is_not_action:
+        if self.statement.is_not_action:
             return None
-        for pattern in statement.actions:
-            if pattern.is_known and action in catalog.expand(pattern.text):
+        service = action.partition(":")[0].lower()
+        for pattern in self._patterns_of(service):
+            if action in catalog.expand(pattern.text):
                 return pattern
-        return next((pattern for pattern in statement.actions if not pattern.is_known), None)
+        return next((each for each in self.statement.actions if not each.is_known), None)
+
+    def _patterns_of(self, service: str) -> tuple[Pattern, ...]:
+        """The action patterns without holes that can be about a service."""
+        found = self._of_service.get(service)
+        if found is None:
+            found = self._of_service[service] = tuple(
+                pattern
+                for pattern, prefix in self._known_patterns()
+                if prefix == service or "*" in prefix or "?" in prefix
+            )
+        return found
+
+    def _known_patterns(self) -> list[tuple[Pattern, str]]:
+        if self._prefixes is None:
+            self._prefixes = [
+                (pattern, pattern.text.partition(":")[0].lower())
+                for pattern in self.statement.actions
+                if pattern.is_known
+            ]
+        return self._prefixes
+
+    @property
+    def needs_context(self) -> bool:
+        """Whether it depends on who asks, when and from where."""
+        return self._uses_variables or bool(self.conditions)
 
     def resource(self, arn: ResourceArn, context: Context) -> Answer:
         if not self.statement.has_resource:
@@ -331,10 +360,6 @@ class StatementMatcher:
             truth = min(truth, one[0])
             doubt |= one[1]
         return truth, doubt
-
-    def standing(self) -> Answer:
-        """Whether the statement is there, and with this effect: a choice may decide."""
-        return self._standing
 
 
 def _lies_in(asked: Tokens, pattern: Tokens, is_assumed: bool) -> Answer:

@@ -140,7 +140,7 @@ def _applies(clause: Clause, asked: Asked) -> Truth:
     truth = matcher.action(service, name)[0]
     if truth is Truth.NO:
         return truth
-    truth = min(truth, matcher.resource(asked.resource, asked.context)[0], matcher.standing()[0])
+    truth = min(truth, matcher.resource(asked.resource, asked.context)[0], matcher.standing[0])
     if asked.caller is not None:
         truth = min(truth, matcher.principal(asked.caller)[0])
     return min(truth, matcher.conditions_hold(asked.context)[0])

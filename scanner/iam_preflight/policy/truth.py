@@ -19,7 +19,10 @@ class Truth(IntEnum):
         return Truth.YES if value else Truth.NO
 
     def negated(self) -> Truth:
-        return Truth(2 - self)
+        return _NEGATED[self]
+
+
+_NEGATED = (Truth.YES, Truth.MAYBE, Truth.NO)
 
 
 class Doubt(Flag):
@@ -37,6 +40,12 @@ class Doubt(Flag):
     ASSUMPTION = auto()
     """An undecided choice in the code decides (`var.env == "prod"`)."""
     UNKNOWN = PLACE | HOLE
+
+    def __or__(self, other: Doubt) -> Doubt:
+        return _JOINED[self.value | other.value]  # `Flag` looks its members up slowly
+
+
+_JOINED = tuple(map(Doubt, range(1 << len(Doubt))))
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:

@@ -22,17 +22,28 @@ class ReportError(ValueError):
 
 
 def write(report: Report, stream: TextIO, _options: Options) -> None:
-    import json
-
-    text = json.dumps(as_data(report), indent=2, ensure_ascii=False)
-    stream.write(json_text(text))
+    stream.write(json_text(_text(_portable(report))))
     stream.write("\n")
 
 
-def as_data(report: Report) -> dict[str, Any]:
+def _text(report: Report) -> str:
+    try:
+        return msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+    except UnicodeEncodeError:
+        # a name with half a character in it, which `json_text` makes harmless
+        import json
+
+        return json.dumps(msgspec.to_builtins(report), indent=2, ensure_ascii=False)
+
+
+def _portable(report: Report) -> Report:
     """The report without what is only for people on this machine."""
-    kept = msgspec.structs.replace(report, root="", seconds=0, graph=None)
-    data: dict[str, Any] = msgspec.to_builtins(kept)
+    return msgspec.structs.replace(report, root="", seconds=0, graph=None)
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The same as plain data."""
+    data: dict[str, Any] = msgspec.to_builtins(_portable(report))
     return data
 
 
