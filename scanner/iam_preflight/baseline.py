@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from iam_preflight.errors import UsageError
+from iam_preflight.writing import open_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -177,6 +178,7 @@ def write_baseline(path: Path, entries: Iterable[Entry]) -> None:
     body = ",\n  ".join(lines)
     text = f'{{"version": {VERSION}, "findings": [\n  {body}\n]}}\n'
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
+        with open_output(path) as stream:
+            stream.write(text)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None

@@ -276,11 +276,16 @@ def _faults(source: SourceFile, settings: Settings, registry: Registry | None) -
                 yield fault(f"there is no rule {name!r}{near}", key)
 
 
+def _is_below(file: Path, top: Path) -> bool:
+    """Whether it is what it seems: a repository may hold a link to somebody else's settings."""
+    return top in file.parents
+
+
 def find_settings(folder: Path, top: Path) -> Path | None:
     """The settings file for a folder: the nearest one upwards, not above `top`."""
     for candidate in (folder, *folder.parents):
         file = candidate / FILE_NAME
-        if file.is_file():
+        if file.is_file() and _is_below(file.resolve(), top.resolve()):
             return file
         if candidate == top:
             break

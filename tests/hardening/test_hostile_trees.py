@@ -7,12 +7,15 @@ import stat
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from iam_preflight import discovery
+from iam_preflight.cli import cli
 from iam_preflight.discovery import find_root
 from iam_preflight.errors import ProblemKind
 from iam_preflight.registry import load_rules
 from iam_preflight.scan import Report, ScanOptions, scan
+from iam_preflight.settings import find_settings
 from iam_preflight.testing import scan_files
 
 USER = 'resource "aws_iam_user" "a" {\n  name = "x"\n}\n'
@@ -398,3 +401,36 @@ Resources:
 """
     report = scan_files({"t.yaml": template}, load_rules())
     assert ProblemKind.RULE_CRASH not in {problem.kind for problem in report.problems}
+
+
+# ---------------------------------------------------------------- what is written and configured
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["scan", "-f", "json", "-o"], ["baseline", "write", "--force", "-o"], ["graph", "-o"]],
+)
+def test_nothing_is_written_through_a_link(tmp_path: Path, arguments: list[str]) -> None:
+    """The repository holds a link where the pipeline writes its report."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "main.tf").write_text(USER)
+    out = repository / ".iam-preflight-report.json"
+    out.symlink_to(victim)
+    result = CliRunner().invoke(cli, [*arguments, str(out), str(repository)])
+    assert "it is a link" in str(result.exception)
+    assert victim.read_text() == "precious"
+
+
+def test_settings_that_link_out_of_the_root_are_not_found(tmp_path: Path) -> None:
+    (tmp_path / "lenient.yaml").write_text("fail_on: critical\n")
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    link = repository / ".iam-preflight.yaml"
+    link.symlink_to(tmp_path / "lenient.yaml")
+    assert find_settings(repository, repository) is None
+    link.unlink()
+    link.write_text("fail_on: critical\n")
+    assert find_settings(repository, repository) == link

@@ -13,6 +13,7 @@ import click
 from iam_preflight.commands.shared.command import ManualCommand
 from iam_preflight.commands.shared.inputs import input_options
 from iam_preflight.commands.shared.reading import read, tell_problems
+from iam_preflight.writing import open_output
 
 if TYPE_CHECKING:
     from iam_preflight.commands.shared.inputs import Inputs
@@ -73,5 +74,6 @@ def command(paths: tuple[Path, ...], inputs: Inputs, format_name: str, output: P
     if output is None:
         click.echo(text.getvalue(), nl=False)
     else:
-        output.write_text(text.getvalue(), encoding="utf-8", newline="\n")
+        with open_output(output) as stream:
+            stream.write(text.getvalue())
     sys.exit(tell_problems(problems))

@@ -15,6 +15,7 @@ import click
 
 from iam_preflight.commands.shared.command import GIVEN, ManualCommand, SectionOption
 from iam_preflight.errors import UsageError
+from iam_preflight.writing import open_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,8 +205,7 @@ class Output:
             module.write(data, sys.stdout, self._options(sys.stdout))
             return
         try:
-            target.path.parent.mkdir(parents=True, exist_ok=True)
-            with target.path.open("w", encoding="utf-8", newline="\n", errors="replace") as stream:
+            with open_output(target.path) as stream:
                 module.write(data, stream, self._options(stream))
         except OSError as error:
             raise UsageError(f"cannot write {target.path}: {error.strerror}") from None
