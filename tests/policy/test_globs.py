@@ -14,6 +14,7 @@ from iam_preflight.policy.globs import (
     may_meet,
     regex_of,
     relation,
+    relation_in_place,
     shown,
     text_tokens,
     tokenize,
@@ -165,3 +166,21 @@ def test_regular_expressions_have_no_lookbehind_into_special_characters():
     odd = "a.b[c]{d}(e)|^$\\+"
     assert regex_of(text(odd)).match(odd)
     assert not regex_of(text("a.b")).match("axb")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("arn:aws:iam::111122223333:policy/app-*", Relation.INSIDE),
+        ("arn:aws:iam::aws:policy/app-*", Relation.DISJOINT),
+        ("arn:aws:iam::111122223333:policy/other-*", Relation.DISJOINT),
+    ],
+)
+def test_unknown_account_is_the_others_but_never_aws_itself(
+    pattern: str, expected: Relation
+) -> None:
+    asked = tokenize(
+        ("arn:", Symbol("«partition»"), ":iam::", Symbol("«account»"), ":policy/app-x"),
+        Wildcards.ARN,
+    )
+    assert relation_in_place(asked, tokenize((pattern,), Wildcards.ARN)) is expected

@@ -36,8 +36,12 @@ MAX_STATES = 5_000
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 """A policy variable, with its name and default as the group."""
 
-_PLACES = (1, 3, 4)
+_ACCOUNT = 4
+_PLACES = (1, 3, _ACCOUNT)
 """The segments of an ARN for its partition, region and account."""
+
+_AWS_ITSELF: Tokens = tuple("aws")
+"""What stands in place of the account in ARNs of what AWS owns."""
 
 _CROSSING = {"*": ANY, "?": ONE}
 _STAYING = {"*": ANY_INSIDE, "?": ONE_INSIDE}
@@ -234,13 +238,16 @@ def relation(left: Tokens, right: Tokens) -> Relation:
 def relation_in_place(left: Tokens, right: Tokens) -> Relation:
     """How two ARNs relate where each unknown partition, region or account is the other's.
 
-    `arn:aws:iam::${var.account}:role/app` is most likely the role `app` of the code.
+    `arn:aws:iam::${var.account}:role/app` is most likely the role `app` of the code. But what is
+    AWS's own (`arn:aws:iam::aws:policy/…`) is in nobody's account.
     """
     ours, theirs = _segments(left), _segments(right)
     if ours is None or theirs is None:
         return Relation.DISJOINT
     for at in _PLACES:
         if _is_symbol(ours[at]) or _is_symbol(theirs[at]):
+            if at == _ACCOUNT and _AWS_ITSELF in (ours[at], theirs[at]):
+                return Relation.DISJOINT
             theirs[at] = ours[at]
     return relation(left, _joined(theirs))
 
