@@ -293,6 +293,38 @@ def test_more_callers(old, new, caller):
     assert "".join(witness.caller.account) == caller
 
 
+NOBODY = [to({"AWS": f"arn:aws:iam::{OTHER}:role/nobody"})]
+TAG = "${aws:PrincipalTag/name}"
+
+
+@pytest.mark.parametrize(
+    "granted",
+    [
+        to("*", **when("StringEquals", "aws:username", "admin")),
+        to("*", **when("StringLike", "aws:username", "ad*n")),
+        to({"AWS": OWN}, **when("StringLike", "aws:username", f"{TAG}*")),
+        to("*", **when("StringEquals", "aws:PrincipalAccount", "${aws:ResourceAccount}")),
+        to("*", **when("ArnLike", "aws:PrincipalArn", f"arn:aws:iam::*:role/{TAG}-*")),
+        to("*", **when("StringEquals", "aws:PrincipalServiceName", "config.amazonaws.com")),
+        to("*", **when("StringLike", "aws:PrincipalServiceName", "c*.amazonaws.com")),
+        to("*", **when("StringEquals", "aws:PrincipalType", "FederatedUser")),
+        to("*", **when("ArnLike", "aws:PrincipalArn", "arn:aws:sts::*:federated-user/x")),
+        to("*", **when("ArnLike", "aws:PrincipalArn", "arn:aws-cn:iam::*:role/x")),
+        to({"AWS": f"arn:aws-us-gov:iam::{OWN}:user/x"}),
+    ],
+)
+def test_whoever_brings_what_a_condition_asks_for_is_a_caller(granted):
+    found = difference(policy(*NOBODY), policy(*NOBODY, granted))
+    assert isinstance(found, NewAccess)
+
+
+def test_nobody_brings_what_no_caller_has():
+    # the key has the role's ARN, never the session's
+    session = f"arn:aws:sts::{OWN}:assumed-role/app/alice"
+    granted = to("*", **when("ArnEquals", "aws:PrincipalArn", session))
+    assert difference(policy(*NOBODY), policy(*NOBODY, granted)) == NoNewAccess()
+
+
 # ---- several policies together
 
 

@@ -11,11 +11,19 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from iam_preflight.policy.context import Presence, pattern_text
-from iam_preflight.policy.globs import Relation, Wildcards, relation_in_place, text_tokens
+from iam_preflight.policy.globs import (
+    Relation,
+    Wildcards,
+    has_symbols,
+    relation_in_place,
+    text_tokens,
+)
 from iam_preflight.policy.match import text_matches, tokens_of
 from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from iam_preflight.policy.automaton import Tokens
     from iam_preflight.policy.context import ContextValue
     from iam_preflight.policy.document import Pattern, PrincipalPattern
@@ -156,6 +164,7 @@ class Caller:
                     "aws:PrincipalArn": Presence.ABSENT,
                     "aws:PrincipalIsAWSService": Presence.ABSENT,
                     "aws:PrincipalOrgID": Presence.ABSENT,
+                    "aws:PrincipalServiceName": Presence.ABSENT,
                     "aws:username": Presence.ABSENT,
                     "aws:userid": "anonymous",
                 }
@@ -163,6 +172,7 @@ class Caller:
                 return {
                     "aws:PrincipalAccount": "anonymous",
                     "aws:PrincipalArn": Presence.ABSENT,
+                    "aws:PrincipalServiceName": Presence.ABSENT,
                     "aws:username": Presence.ABSENT,
                     "aws:PrincipalIsAWSService": "false",
                 }
@@ -171,6 +181,7 @@ class Caller:
                     "aws:PrincipalAccount": (self.account,),
                     "aws:PrincipalArn": Presence.PRESENT,
                     "aws:PrincipalIsAWSService": "false",
+                    "aws:PrincipalServiceName": Presence.ABSENT,
                 }
             case _:
                 return {
@@ -181,6 +192,12 @@ class Caller:
                     "aws:PrincipalType": _TYPES[self.kind],
                     "aws:username": self._username(),
                 }
+
+    def texts(self) -> Iterator[str]:
+        """The name, account and ARN that the context has of the caller, where they are known."""
+        for text in (self.account, self.name, _after_slash(self.name)):
+            if text and not has_symbols(text):
+                yield "".join(text)
 
     def _username(self) -> ContextValue:
         return (_after_slash(self.name),) if self.kind is CallerKind.USER else Presence.ABSENT

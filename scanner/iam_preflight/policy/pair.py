@@ -110,6 +110,9 @@ class Pair:
                     elif word:
                         pieces.setdefault(word)
                         word = ""
+        for caller in self.callers or ():
+            # what a caller brings along can be the value of a variable too
+            pieces.update(dict.fromkeys(caller.texts()))
         return [piece for piece in pieces if piece not in ("arn", "aws")]
 
     # ---- asking

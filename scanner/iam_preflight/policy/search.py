@@ -524,8 +524,11 @@ class _Contexts:
         self.nodes = 0
 
     def _read_by(self, focus: Clause) -> Iterator[tuple[Hashable, Use]]:
-        """The focus's own conditions: a value is read as it reads it, once."""
-        read: set[str] = set()
+        """The focus's own conditions: a value is read as it reads it, once.
+
+        What the caller fixes is not for the focus to read: its symbols may come to be just that.
+        """
+        read: set[str] = set(self.pinned)
         for atom in focus.atoms:
             if atom.key is not None and atom.key not in read:
                 read.add(atom.key)
