@@ -106,7 +106,6 @@ class AdministratorManagedPolicy(Rule):
             related=((principal.resource.header, "the holder"),),
             hint=_hint(policy, principal.kind),
             evidence=policy.name,
-            causes=(attachment.place, *(s.span for s in policy.document.statements)),
             assumptions=attachment.assumptions,
         )
 

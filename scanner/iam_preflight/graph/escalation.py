@@ -42,7 +42,7 @@ from iam_preflight.policy.truth import Doubt, Truth
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iam_preflight.graph.model import Graph, Principal, Workload
+    from iam_preflight.graph.model import Attachment, Graph, Principal, Workload
     from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.policy.context import Context
     from iam_preflight.policy.document import Document, PrincipalPattern
@@ -90,15 +90,22 @@ class Use:
         if reason is None:
             return None
         action = self.permission.action
-        for attachment in actor.held():
-            policy = attachment.policy
-            if policy.document is reason.document and policy.origin is Origin.AWS_MANAGED:
-                return Place(attachment.place, f"{policy.name} allows {action}")
+        attachment = _aws_managed(reason, actor)
+        if attachment is not None:
+            return Place(attachment.place, f"{attachment.policy.name} allows {action}")
         statement = reason.statement
         for pattern in statement.actions:
             if not statement.is_not_action and action_matches(pattern, action) is not Truth.NO:
                 return Place(pattern.span, f"allows {action}")
         return Place(statement.span_of("NotAction"), f"leaves {action} allowed")
+
+    def cause(self, actor: Principal) -> Span | None:
+        """The statement that can be edited; for an AWS-managed policy, its attachment."""
+        reason = self.reason
+        if reason is None:
+            return None
+        attachment = _aws_managed(reason, actor)
+        return attachment.place if attachment is not None else reason.statement.span
 
     @property
     def wildcard(self) -> str:
@@ -109,6 +116,15 @@ class Use:
         action = self.permission.action
         given = [p for p in statement.actions if action_matches(p, action) is not Truth.NO]
         return given[0].text if given and "*" in given[0].text else ""
+
+
+def _aws_managed(reason: Reason, actor: Principal) -> Attachment | None:
+    """How the actor came by a statement that AWS wrote."""
+    for attachment in actor.held():
+        policy = attachment.policy
+        if policy.document is reason.document and policy.origin is _AWS_MANAGED:
+            return attachment
+    return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,9 +165,12 @@ class Escalation:
 
     @property
     def statements(self) -> tuple[Span, ...]:
-        """The statements that make it possible."""
-        found = (use.reason for use in self.uses)
-        return tuple(dict.fromkeys(r.statement.span for r in found if r is not None))
+        """The statements that make it possible; for an AWS-managed policy, its attachment.
+
+        AWS's statements are the same for whoever else holds them, and nothing that can be edited.
+        """
+        found = (use.cause(self.actor) for use in self.uses)
+        return tuple(dict.fromkeys(span for span in found if span is not None))
 
     def describe(self) -> str:
         """What the actor does, as a clause: `has lambda run code of its own as role batch`."""

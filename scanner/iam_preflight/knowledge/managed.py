@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import zlib
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from iam_preflight.policy.document import Document
 
 ARN_MARK = ":iam::aws:policy/"
+
+_FULL = re.compile(r"(.+?)_?(FullAccess|ReadWrite|PowerUser|Administrator)(_?[vV]\d+)?")
+_READING = ("ReadOnlyAccess", "_ReadOnlyAccess", "ReadOnly")
+"""How AWS ends the names of policies for the same thing that give more and less."""
 
 
 class _Entry(msgspec.Struct, array_like=True, frozen=True):
@@ -94,6 +99,12 @@ class ManagedPolicies:
             return None
         path = f"{entry.path}/" if entry.path else ""
         return f"arn:{partition}{ARN_MARK}{path}{name}"
+
+    def reader_beside(self, full_name: str) -> str | None:
+        """The name of the policy that only reads what another one gives in full."""
+        match = _FULL.fullmatch(full_name.rpartition("/")[2])
+        names = (f"{match[1]}{end}" for end in _READING) if match else ()
+        return next((name for name in names if name in self._index.policies), None)
 
     def _read(self, name: str, entry: _Entry) -> Document:
         members = self._members
