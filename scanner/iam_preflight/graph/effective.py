@@ -113,20 +113,22 @@ class Permissions:
         self,
         actor: Principal,
         keys: tuple[tuple[str, str], ...] = (),
-        target: Principal | None = None,
+        tags: Tags | None = None,
         **present: Presence,
     ) -> Context:
-        """What a request of the actor carries: the time, its tags, the target's tags."""
+        """What a request of the actor carries: the time, its tags, those of what it is about."""
         tests = self._tag_tests(actor)
         # without a policy that looks at tags it is the same for everybody
-        key = (id(actor) if tests else 0, frozenset(keys), id(target) if tests else 0)
+        key = (id(actor) if tests else 0, frozenset(keys), id(tags) if tests else 0)
         if not present and key in self._contexts:
             return self._contexts[key]
         known: dict[str, ContextValue] = {**self._now}
-        known.update(_tag_keys("aws:PrincipalTag/", actor.tags, tests))
-        if target is not None:
-            for prefix in ("aws:ResourceTag/", "iam:ResourceTag/"):
-                known.update(_tag_keys(prefix, target.tags, tests))
+        known.update(_tag_keys("aws:principaltag/", actor.tags, tests))
+        if tags is not None:
+            # services have keys of their own for the tags of their resources, too
+            for prefix in {key.partition("/")[0] + "/" for key in tests}:
+                if prefix.endswith(":resourcetag/"):
+                    known.update(_tag_keys(prefix, tags, tests))
         known.update(keys)
         known.update({name.replace("__", ":"): value for name, value in present.items()})
         context = Context(known)
@@ -135,7 +137,7 @@ class Permissions:
         return context
 
     def _tag_tests(self, actor: Principal) -> frozenset[str]:
-        """Tag keys that the actor's policies test, in lower case."""
+        """Condition keys about tags that the actor's policies test, in lower case."""
         found = self._tests.get(id(actor))
         if found is None:
             found = self._tests[id(actor)] = frozenset(_tested_tags(actor))
@@ -154,16 +156,15 @@ class Permissions:
 
 
 def _tag_keys(prefix: str, tags: Tags, tested: frozenset[str]) -> dict[str, ContextValue]:
-    """Context keys for the tags that some policy tests, as far as the tags are known."""
+    """Context keys for all tags, and for those that a policy tests and that are not there."""
     known: dict[str, ContextValue] = {}
-    lower = {key.lower(): key for key in tags.values}
-    for key in tested:
-        written = lower.get(key)
-        if written is not None:
-            text = text_of(tags.values[written])
-            known[prefix + key] = text if text is not None else Presence.PRESENT
-        elif tags.is_complete:
-            known[prefix + key] = Presence.ABSENT
+    for written, value in tags.values.items():
+        text = text_of(value)
+        known[prefix + written.lower()] = text if text is not None else Presence.PRESENT
+    if tags.is_complete:
+        for key in tested:
+            if key.startswith(prefix):
+                known.setdefault(key, Presence.ABSENT)
     return known
 
 
@@ -172,7 +173,7 @@ def _tested_tags(actor: Principal) -> Iterator[str]:
         for statement in attachment.policy.document.statements:
             for condition in statement.conditions:
                 if "tag/" in condition.key_name:
-                    yield condition.key_name.partition("/")[2]
+                    yield condition.key_name
 
 
 def _caller(principal: Principal) -> Caller | None:

@@ -17,6 +17,7 @@ from iam_preflight.graph.arns import arn_of
 from iam_preflight.graph.code import code_sources
 from iam_preflight.graph.handles import handles, runs_code
 from iam_preflight.graph.model import Origin, PrincipalKind
+from iam_preflight.graph.tags import tags_of
 from iam_preflight.knowledge.catalog import ActionClass
 from iam_preflight.knowledge.escalation import (
     Actor,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iam_preflight.graph.model import Attachment, Graph, Principal, Workload
+    from iam_preflight.graph.tags import Tags
     from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.policy.context import Context
     from iam_preflight.policy.document import Document, PrincipalPattern
@@ -55,6 +57,8 @@ NEW_NAME = "iam-preflight-new"
 
 _ON_OTHERS = (MethodKind.PRINCIPAL, MethodKind.NEW_PASS, MethodKind.EXIST)
 """Kinds of methods that end in another principal."""
+_ON_TARGETS = (Target.USER, Target.ROLE, Target.PASSED_ROLE, Target.GROUP)
+"""Variables that stand for the principal in question, and not for something else of it."""
 _AWS_MANAGED = Origin.AWS_MANAGED
 _EC2 = "ec2.amazonaws.com"
 _COGNITO = "cognito-identity.amazonaws.com"
@@ -227,6 +231,7 @@ class Escalations:
         self._passables: dict[str, tuple[Principal, ...]] = {}
         self._active: dict[int, bool] = {}
         self._assuming: dict[tuple[int, int, Permission], Use | None] = {}
+        self._tagged: dict[int, Tags] = {}
         self._profiled = {
             id(principal)
             for resource in graph.of_type("aws_iam_instance_profile")
@@ -915,9 +920,30 @@ class Escalations:
         if permission.target is Target.NEW and permission.action.startswith("iam:"):
             # what is made new has a boundary only where the statement asks for one
             absent["iam__PermissionsBoundary"] = Presence.ABSENT
-        context = self.permissions.context(actor, tuple(keys.items()), binding.target, **absent)
+        context = self.permissions.context(
+            actor,
+            tuple(keys.items()),
+            self._tags(permission, resource, binding),
+            **absent,
+        )
         decision = effective.allows(permission.action, resource, context)
         return self._judged(permission, resource, context, decision, effective)
+
+    def _tags(
+        self, permission: Permission, resource: str | Pattern, binding: _Binding
+    ) -> Tags | None:
+        """The tags of what a permission is used on, where the code gives them to it."""
+        if permission.target in _ON_TARGETS and binding.target is not None:
+            return binding.target.tags
+        if permission.target is not Target.EXISTING or binding.workload is None:
+            return None
+        own = binding.workload.resource
+        if resource != arn_of(own):  # taken hold of by something else, such as a task
+            return None
+        found = self._tagged.get(id(own))
+        if found is None:
+            found = self._tagged[id(own)] = tags_of(own)
+        return found
 
     def _judged(
         self,
@@ -961,7 +987,7 @@ class Escalations:
         effective = self.graph.effective(actor)
         if effective.caller is None:
             return None
-        context = self.permissions.context(actor, (), role)
+        context = self.permissions.context(actor, (), role.tags)
         policies = replace(effective.policies, resource=trust)
         request = Request("sts:AssumeRole", role.arn, effective.caller, context)
         decision = self.permissions.evaluator.decide(policies, request)

@@ -195,7 +195,21 @@ class ConditionMatcher:
             truth = any_of(each)
         else:
             truth = all_of(each)
-        return truth, Doubt.HOLE
+        return truth, Doubt.CONDITION if self._asks_the_request(context) else Doubt.HOLE
+
+    def _asks_the_request(self, context: Context) -> bool:
+        """Whether the values that it asks for are the request's own, and not known."""
+        return self.uses_variables and any(
+            sign.startswith("${")
+            for index in range(len(self.condition.values))
+            for sign in self._signs(index, context)
+        )
+
+    def _signs(self, index: int, context: Context) -> Tokens:
+        try:
+            return self.value_tokens(index, context)
+        except UnresolvedVariableError:
+            return ()
 
     def _matches_any(self, actual: Tokens, context: Context) -> Truth:
         base = self.condition.operator.base
