@@ -12,10 +12,10 @@ import hashlib
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.errors import UsageError
 from iam_preflight.writing import open_output
@@ -34,8 +34,7 @@ _INDEX = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]*)\]')
 _NOISE = re.compile(r"[\s\"',;]+")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True, order=True):
     rule: str
     root: str
     """The root module's folder or the template's file, from the top of the repository."""

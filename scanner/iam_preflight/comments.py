@@ -10,9 +10,10 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight import yamltext
 from iam_preflight.source import Span
@@ -45,8 +46,7 @@ class Origin(Enum):
     CHECKOV = "checkov:skip"
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(Struct, frozen=True):
     """One ignore as it is written."""
 
     rules: tuple[str, ...]

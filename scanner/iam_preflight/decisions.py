@@ -12,9 +12,11 @@ One place decides, so that every report and the exit code agree. In order:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.findings import Confidence, Finding, Persona, Severity
 
@@ -38,8 +40,7 @@ class Outcome(Enum):
     """Below the confidence or beyond the persona that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Struct, frozen=True):
     finding: Finding
     outcome: Outcome = Outcome.SHOWN
     reason: str = ""
@@ -65,8 +66,7 @@ class Ignores(Protocol):
     def find(self, finding: Finding) -> Ignore | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
+class Grounds(Struct, frozen=True):
     """What is decided upon, beside the findings."""
 
     settings: Settings
@@ -77,8 +77,7 @@ class Grounds:
     environments: Callable[[Finding], Environments] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Environments:
+class Environments(Struct, frozen=True):
     """Where a finding is, and the most protected environment that a path of it leads to."""
 
     own: str | None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.baseline import entries_of, fingerprint_of
 from iam_preflight.decisions import Outcome
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
     from iam_preflight.scan import Report, ScanOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """One side of a comparison."""
 
     tree: Tree
@@ -40,8 +41,7 @@ class Version:
     options: ScanOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """How the head differs from the base, beside the findings that are new."""
 
     base: str

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from iam_preflight.errors import Problem, ProblemKind, UsageError
 from iam_preflight.masking import Secrets
@@ -176,8 +177,7 @@ class Workspace:
         return None if joined == ".." or joined.startswith("../") else joined
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """The files of a scan, by what they may be."""
 
     terraform: tuple[str, ...]

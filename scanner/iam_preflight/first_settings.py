@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, field
 
 from iam_preflight.graph.accounts import Ownership, account_of
 from iam_preflight.graph.environments import Environments
@@ -47,8 +48,7 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(Struct):
     """What the code says, each with how often."""
 
     accounts: dict[str, str] = field(default_factory=dict)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import os
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.errors import UsageError
 
@@ -25,8 +26,7 @@ INSTALLED = ".terraform"
 """Below here are downloaded modules: an edit would be lost."""
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """The edits that go together, file by file."""
 
     edits: dict[str, dict[tuple[int, int], str]] = field(default_factory=dict)

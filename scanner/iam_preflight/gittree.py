@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import posixpath
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.discovery import MAX_FILE_BYTES, SKIPPED_DIRECTORIES, FolderTree
 from iam_preflight.errors import UsageError
@@ -103,8 +104,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Blob:
+class _Blob(Struct, frozen=True):
     id: str
     is_link: bool
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import accumulate
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.source import Span
 from iam_preflight.values import (
@@ -63,14 +64,13 @@ class JsonError(ValueError):
         self.span = span
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where characters of flattened text come from: each piece begins at `starts[i]`."""
 
     starts: tuple[int, ...]
     pieces: tuple[Fragment | Unknown, ...]
     whole: Span
-    _wide: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict, compare=False)
+    _wide: dict[int, tuple[list[int], list[int]]] = field(default_factory=dict)
     """By piece: the characters that take several bytes, and how many more up to each."""
     _base: int = -1
     """Where the text begins in its file, where it is one piece of it, byte for byte."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import string
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 MAX_PATTERN = 500
 MAX_STATES = 5_000
@@ -34,8 +35,7 @@ class PatternError(ValueError):
     """The pattern is not one, or uses what is left out on purpose."""
 
 
-@dataclass(frozen=True, slots=True)
-class _CharSet:
+class _CharSet(Struct, frozen=True):
     """Characters, ranges and negated classes that one step accepts."""
 
     chars: frozenset[str] = frozenset()
@@ -55,8 +55,7 @@ class _CharSet:
 _ANY = _CharSet(frozenset("\n"), is_negated=True)
 
 
-@dataclass(slots=True)
-class _State:
+class _State(Struct):
     """Steps on a character of `accepts`, or freely to each of `free`."""
 
     accepts: _CharSet | None = None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.discovery import TEMPLATE_SUFFIXES, Inventory, Workspace
 from iam_preflight.source import SourceFile
@@ -29,8 +30,7 @@ _NESTED = re.compile(rb"[\w.-]+\.(?:ya?ml|json|template)\b")
 _MAX_TEMPLATE_BYTES = 2 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """Names a unit: a root's folder, a `terragrunt.hcl`, or the template that is on top."""
 
     kind: str

@@ -6,8 +6,10 @@ as such, never left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.baseline import generalised
 from iam_preflight.graph.model import Origin
@@ -34,8 +36,7 @@ MAX_PATTERNS = 4
 _Key = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class NewAccess:
+class NewAccess(Struct, frozen=True):
     """One principal, or one resource policy, and one thing that it allows now."""
 
     address: str
@@ -120,8 +121,7 @@ def _unknown(documents: Iterable[Document]) -> set[str]:
 # ---------------------------------------------------------------- in words
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
+class _Subject(Struct, frozen=True):
     """Whose access it is."""
 
     address: str

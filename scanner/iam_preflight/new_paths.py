@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.baseline import generalised
 from iam_preflight.findings import Place
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 _ACTORS = (PrincipalKind.ROLE, PrincipalKind.USER, PrincipalKind.PERMISSION_SET)
 
 
-@dataclass(frozen=True, slots=True)
-class NewPath:
+class NewPath(Struct, frozen=True):
     """A principal that can become an administrator now and could not before."""
 
     principal: Principal

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.baseline import generalised
 from iam_preflight.graph.trust import grants
@@ -20,8 +21,7 @@ _Key = tuple[str, str]
 _Who = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class NewTrust:
+class NewTrust(Struct, frozen=True):
     """A principal that a role's trust policy lets in now, or asks less of."""
 
     role: Principal

@@ -10,9 +10,10 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.errors import UsageError
 from iam_preflight.rules import Rule
@@ -26,8 +27,7 @@ PACK = "checkov_pack"
 """The folder of the checks for checkov, installed beside the rules."""
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Struct, frozen=True):
     """The rules of a run, by id."""
 
     rules: tuple[Rule, ...]

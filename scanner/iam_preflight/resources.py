@@ -8,9 +8,10 @@ One vocabulary: types and attributes carry Terraform's names (`aws_iam_role`,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.values import (
     CycleError,
@@ -41,8 +42,7 @@ class Framework(Enum):
     """Not code: what a snapshot says that an account already holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
+class Deployment(Struct, frozen=True):
     """What is deployed as one: a Terraform root module or a CloudFormation stack."""
 
     path: str
@@ -55,8 +55,7 @@ class Deployment:
     """A module for others to call, which is only here by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True):
     """The provider configuration in use: where resources go and which tags they all get.
 
     `settings` is what the provider block says (or what stands for it in a stack), evaluated on
@@ -96,8 +95,7 @@ class Provider:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     address: str
     """As Terraform or CloudFormation writes it: `module.ci["eu"].aws_iam_role.this[0]`."""
     type: str

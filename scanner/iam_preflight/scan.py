@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct, field
 
 from iam_preflight.collector import no_collection
 from iam_preflight.decisions import Decided, Grounds, Outcome, decide
@@ -51,8 +52,7 @@ def _today() -> dt.date:
     return dt.datetime.now(dt.timezone.utc).date()
 
 
-@dataclass(frozen=True, slots=True)
-class ScanOptions:
+class ScanOptions(Struct, frozen=True):
     """What the user asked for, beside the paths."""
 
     settings: Settings = field(default_factory=Settings)
@@ -90,8 +90,7 @@ class ScanOptions:
         return path.startswith(folder) and any(path_matches(one, inside) for one in patterns)
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The result of a scan: what reporters turn into text."""
 
     findings: tuple[Decided, ...]

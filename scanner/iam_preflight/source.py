@@ -7,8 +7,9 @@ somebody asks, so that the millions of spans nobody prints cost nothing.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,7 @@ _CONTINUATION = bytes(range(0x80, 0xC0))
 """The bytes of UTF-8 that are not the first of a character."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(Struct, frozen=True, order=True):
     """A place that people read: line and column, both from 1; columns count Unicode characters."""
 
     line: int
@@ -167,8 +167,7 @@ def _source_file(path: str, data: bytes, is_record: bool) -> SourceFile:
     return SourceFile(path, data, is_record=is_record)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """From byte `start` up to, not including, byte `end` of a file."""
 
     source: SourceFile

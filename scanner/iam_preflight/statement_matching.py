@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.declarative import ActionMatch, Matcher, PrincipalMatch, ResourceMatch
 from iam_preflight.graph.accounts import Ownership
@@ -37,8 +38,7 @@ _OWNERS: dict[OwnerName, Ownership] = {
 }
 
 
-@dataclass(slots=True)
-class Verdict:
+class Verdict(Struct):
     """The answer, and what it is about, for the finding."""
 
     truth: Truth
@@ -49,8 +49,7 @@ class Verdict:
     assumptions: Assumptions = ()
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """The elements that a matcher was right about, the first of each kind."""
 
     elements: list[tuple[str, Pattern]] = field(default_factory=list)

@@ -6,8 +6,9 @@ means is the front end's business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight import yamltext
 from iam_preflight.source import Span
@@ -25,8 +26,7 @@ class StructureError(ValueError):
     """The file is neither YAML nor JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """A mapping, a list or a scalar with its place."""
 
     span: Span
@@ -53,8 +53,7 @@ class Branch:
             stack.extend(entry.value for entry in branch.entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     key: str
     span: Span
     """From the key's first to the value's last character."""

@@ -9,8 +9,9 @@ them breaks a build by itself, but what it was to hide is shown.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.comments import MARKS, ignores_in
 from iam_preflight.errors import Problem, ProblemKind
@@ -62,8 +63,7 @@ def approved_in(tree: Tree, sources: Iterable[SourceFile], name: str) -> Approve
     return Approved(earlier, name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Active:
+class _Active(Struct, frozen=True):
     """An ignore that counts, with the rules it names by their ids."""
 
     ignore: Ignore

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.account.files import find_exports
 from iam_preflight.discovery import SKIPPED_DIRECTORIES, Workspace, find_root, inventory_of
@@ -84,8 +85,7 @@ def scan_files(
 # ---------------------------------------------------------------- fixtures
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One fixture: a file or folder, good or bad, of one rule in one language."""
 
     rule: str
@@ -151,8 +151,7 @@ def _marks(file: Path) -> Iterator[Expectation]:
                 yield rule.strip(), file.name, target + 1
 
 
-@dataclass(slots=True)
-class Harness:
+class Harness(Struct):
     """Scans fixtures, each once, and says where they differ from their marks."""
 
     registry: Registry

@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping as MappingABC
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -61,8 +63,7 @@ class Reason(Enum):
     SECRET = "dynamic reference to a secret"  # noqa: S105
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """An attribute of a node of the graph: `aws_iam_role.ci` and `arn`."""
 
     address: str
@@ -74,8 +75,7 @@ class Reference:
         return f"{self.address}.{self.attribute}" if self.attribute else self.address
 
 
-@dataclass(frozen=True, slots=True)
-class Assumption:
+class Assumption(Struct, frozen=True):
     """What is taken for granted where nobody can decide here.
 
     `holds` is one side of a condition (`IsProd` is true), or one value of a thing that may have
@@ -98,8 +98,7 @@ class Assumption:
 Assumptions: TypeAlias = tuple[Assumption, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(Struct, frozen=True):
     """Known text and where it was written."""
 
     text: str
@@ -107,8 +106,7 @@ class Fragment:
     sensitive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     value: Scalar
     span: Span
     fragments: tuple[Fragment, ...] = ()
@@ -117,16 +115,14 @@ class Known:
     sensitive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Absent(Known):
+class Absent(Known, frozen=True):
     """The arm of a `Choice` inside a collection in which the item or entry is not there.
 
     It is a null to whoever does not care for the difference.
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     reason: Reason
     label: str
     """What stands there: `var.bucket`, `data.aws_caller_identity.current.account_id`."""
@@ -141,8 +137,7 @@ class Unknown:
         return f"{self.label}: {self.reason.value}"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     parts: tuple[Fragment | Unknown, ...]
     span: Span
     reference: Reference | None = None
@@ -150,8 +145,7 @@ class Text:
     sensitive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     items: tuple[Value, ...]
     span: Span
     rest: Value | None = None
@@ -159,12 +153,22 @@ class Listing:
     is_list: bool = False
     """Terraform's list of items of one type; neither this nor `is_set` is a tuple."""
     sensitive: bool = False
-    weight: int = field(default=1, compare=False)
+    weight: int = 1
     """How many leaves it has when it is written out in full, as far as they were counted."""
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Listing) and self._told() == other._told()
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+    def __hash__(self) -> int:
+        return hash(self._told())
+
+    def _told(self) -> tuple[object, ...]:
+        """Everything but the weight: the same list may have been counted less far."""
+        kind = (self.is_set, self.is_list, self.sensitive)
+        return (self.items, self.span, self.rest, kind)
+
+
+class Mapping(Struct, frozen=True):
     entries: MappingABC[str, Value]
     span: Span
     key_spans: dict[str, Span] | None = None
@@ -173,7 +177,18 @@ class Mapping:
     is_map: bool = False
     """Terraform's map of entries of one type, as opposed to an object."""
     sensitive: bool = False
-    weight: int = field(default=1, compare=False)
+    weight: int = 1
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and self._told() == other._told()
+
+    def __hash__(self) -> int:
+        return hash(self._told())
+
+    def _told(self) -> tuple[object, ...]:
+        """Everything but the weight, as with `Listing`."""
+        kind = (self.is_map, self.sensitive)
+        return (self.entries, self.span, self.key_spans, self.rest, self.reference, kind)
 
     def get(self, key: str) -> Value | None:
         return self.entries.get(key)
@@ -184,14 +199,12 @@ class Mapping:
         return self.entries[key].span
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     arms: tuple[tuple[Assumptions, Value], ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Json:
+class Json(Struct, frozen=True):
     value: Value
     span: Span
     reference: Reference | None = None

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from msgspec import Struct
+
 REPOSITORY = "octocat/hello"
 TOKEN = "ghs_of_the_tests"
 BOT = "github-actions[bot]"
@@ -35,8 +37,7 @@ class Fault:
     delay: float = 0
 
 
-@dataclass
-class Request:
+class Request(Struct):
     method: str
     target: str
     headers: dict[str, str]

@@ -7,12 +7,12 @@ Each request is held against GitHub's own description where `@octokit/openapi` i
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 from github_server import BOT, REPOSITORY, TOKEN, Fault, GitHub
+from msgspec.structs import replace
 from report_samples import CHANGED, CLEAN, FINDINGS, finding, report
 
 from iam_preflight.cli import cli

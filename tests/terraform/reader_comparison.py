@@ -10,9 +10,11 @@ others; exits with 1 if there is a difference.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from iam_preflight.source import SourceFile, Span
 from iam_preflight.terraform import python_hcl2_reader, syntax
@@ -80,10 +82,10 @@ def differences(first: Any, second: Any, where: str) -> Iterator[str]:
                 yield f"{where}: {len(first)} or {len(second)} parts"
             for one, other in zip(first, second, strict=False):
                 yield from differences(one, other, where)
-        case _ if is_dataclass(first):
-            for field in fields(first):
-                one, other = getattr(first, field.name), getattr(second, field.name)
-                yield from differences(one, other, f"{where}.{field.name}")
+        case Struct():
+            for name in first.__struct_fields__:
+                one, other = getattr(first, name), getattr(second, name)
+                yield from differences(one, other, f"{where}.{name}")
         case _:
             if first != second:
                 yield f"{where}: {first!r} or {second!r}"

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.audit_routes import ROUTE_TYPES, caught_by, event_rules

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import (
     Confidence,
@@ -157,8 +158,7 @@ class ServiceWildcard(Rule):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Whole:
+class _Whole(Struct, frozen=True):
     """A service that a statement gives as a whole, and how bad that is."""
 
     service: str

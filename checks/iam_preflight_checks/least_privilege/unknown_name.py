@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.exposure import listed
@@ -111,8 +112,7 @@ class UnknownName(Rule):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Flaw:
+class _Flaw(Struct, frozen=True):
     place: Span
     message: str
     hint: str = ""

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Finding, Framework, Severity
 from iam_preflight.graph.mfa import (
@@ -106,8 +107,7 @@ class ConditionThatDoesNotEnforceMfa(Rule):
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Flaw:
+class _Flaw(Struct, frozen=True):
     statement: Statement
     place: Span
     message: str

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.findings import Confidence, Edit, Finding, Fix, Framework, Persona, Severity
 from iam_preflight.graph.tagging import missing_keys, taggable
@@ -141,8 +143,7 @@ class MissingTags(Rule):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Lack:
+class _Lack(Struct, frozen=True):
     """A resource, its tags, and the required ones that it has not."""
 
     resource: Resource

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
 from iam_preflight.graph.environments import KEYS, Environments
@@ -143,8 +144,7 @@ class UnusableTagValue(Rule):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
+class _Use(Struct, frozen=True):
     """One known value of a required tag, as it is written in one place."""
 
     key: str

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.jsontext import JsonError, parse_parts
 from iam_preflight.resources import Deployment, Framework, Provider, Resource
@@ -36,8 +37,7 @@ class ExportError(Exception):
         self.span = span
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Struct, frozen=True):
     """What one file turned out to be."""
 
     source: SourceFile

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.cloudformation.reader import TemplateError, read_documents
 from iam_preflight.values import Mapping, Value, items_of, text_of
@@ -30,8 +31,7 @@ _ENVIRONMENT = re.compile(r"aws://([^/]+)/([^/]+)")
 _ACCOUNT = re.compile(r"\d{12}")
 
 
-@dataclass(frozen=True, slots=True)
-class AssembledStack:
+class AssembledStack(Struct, frozen=True):
     """One stack of an assembly."""
 
     name: str = ""

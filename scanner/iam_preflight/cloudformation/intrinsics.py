@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from iam_preflight.cloudformation.scalars import fragments_of, with_fragments
 from iam_preflight.cloudformation.scope import MAX_LABEL, Scope, label_of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.cloudformation.parameters import read_parameters
 from iam_preflight.cloudformation.scan import TemplateScan
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from iam_preflight.resources import Resource
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateOptions:
+class TemplateOptions(Struct, frozen=True):
     """What the user gives beside the files."""
 
     parameters: tuple[str, ...] = ()

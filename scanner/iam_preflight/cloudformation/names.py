@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import json
 import re
-from dataclasses import dataclass, field
 from importlib import resources as package_files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,8 +34,7 @@ def snake_case(name: str) -> str:
     return _WORD_END.sub("_", name).lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Derived:
+class Derived(Struct, frozen=True):
     """A resource of Terraform's that CloudFormation writes inside another one."""
 
     type: str
@@ -56,8 +56,7 @@ class Derived:
     """Properties of the resource it is written in to attributes."""
 
 
-@dataclass(frozen=True, slots=True)
-class TypeNames:
+class TypeNames(Struct, frozen=True):
     """How one CloudFormation type is called and spelled in Terraform."""
 
     native: str

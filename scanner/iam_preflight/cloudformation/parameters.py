@@ -7,9 +7,10 @@ are few, all of them are followed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.cloudformation.reader import TemplateError, read_documents
 from iam_preflight.errors import UsageError
@@ -57,8 +58,7 @@ _PARTITIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One entry of the Parameters section."""
 
     name: str
@@ -162,8 +162,7 @@ def pseudo_parameter(name: str, span: Span, given: dict[str, str]) -> Value | No
 # ---------------------------------------------------------------- what the user gives
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """Parameter values from the command line, by name, and what may tell the environment."""
 
     values: dict[str, str]

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -24,6 +23,7 @@ from cfn_tools.yaml_loader import (  # type: ignore[import-untyped]
     UNCONVERTED_SUFFIXES,
     construct_getatt,
 )
+from msgspec import Struct, field
 
 from iam_preflight.jsontext import JsonError, parse_parts
 from iam_preflight.source import Span
@@ -68,8 +68,7 @@ class TemplateError(Exception):
         self.is_limit = is_limit
 
 
-@dataclass(frozen=True, slots=True)
-class RawDocument:
+class RawDocument(Struct, frozen=True):
     """One YAML document of a file, or the JSON value."""
 
     root: Value

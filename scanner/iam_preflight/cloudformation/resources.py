@@ -25,9 +25,11 @@ from __future__ import annotations
 import functools
 import json
 import re
-from dataclasses import dataclass, replace
 from importlib import resources as package_files
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.cloudformation.intrinsics import evaluate, expand
 from iam_preflight.cloudformation.names import SPREAD, Derived, TypeNames, names_of, snake_case
@@ -87,8 +89,7 @@ def _identifying(resource_type: str) -> frozenset[str]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """One entry of the Resources section, as written."""
 
     logical_id: str
@@ -110,8 +111,7 @@ class Definition:
         return inner
 
 
-@dataclass(frozen=True, slots=True)
-class DerivedResource:
+class DerivedResource(Struct, frozen=True):
     """A resource of Terraform's, cut out of a definition."""
 
     type: str

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct, field
 
 from iam_preflight.cloudformation.raw import Facts, entry, items_at, name_in, raw, ref, text_at
 from iam_preflight.cloudformation.sam_events import Made
@@ -58,8 +58,7 @@ def _facts() -> _Facts:
     return read_data("sam_connectors.json", _Facts)
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """One end of a connector: a resource of the template, or what is said about another one."""
 
     type: str

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct, field
 
 from iam_preflight.cloudformation.raw import (
     Facts,
@@ -61,8 +61,7 @@ def _facts() -> _Facts:
     return read_data("sam_events.json", _Facts)
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A resource that an event makes: its logical id, CloudFormation type and properties."""
 
     logical_id: str
@@ -71,16 +70,14 @@ class Made:
     place: Span
 
 
-@dataclass(slots=True)
-class Needs:
+class Needs(Struct):
     """What a function's role needs for its events: managed policy paths and inline policies."""
 
     managed: list[tuple[str, Span]] = field(default_factory=list)
     inline: list[Value] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One entry of `Events`."""
 
     logical_id: str

@@ -6,10 +6,10 @@ https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/s
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.cloudformation.raw import is_no_value, raw, ref, sub
 from iam_preflight.cloudformation.scope import function_of, label_of
@@ -48,8 +48,7 @@ def policy_templates() -> dict[str, PolicyTemplate]:
     return read_data("sam_policy_templates.json", _Templates).templates
 
 
-@dataclass(frozen=True, slots=True)
-class HeldPolicies:
+class HeldPolicies(Struct, frozen=True):
     """What one entry of `Policies` puts on the role: raw, either or both of them."""
 
     managed: Value | None = None

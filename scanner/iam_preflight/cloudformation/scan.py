@@ -11,8 +11,9 @@ import gc
 import posixpath
 import re
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from iam_preflight.cloudformation.cdk import (
     ASSET_PATH,

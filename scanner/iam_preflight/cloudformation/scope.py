@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from iam_preflight.values import Assumption, Assumptions, Mapping, Value
 
@@ -48,8 +50,7 @@ class Frame(Protocol):
         """Notes an expression that AWS would refuse, or a bound that was reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """A stack, what is assumed on the way here, and the names that loops bind."""
 
     frame: Frame

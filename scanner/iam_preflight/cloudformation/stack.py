@@ -7,8 +7,9 @@ the parent's logical id in front of theirs (`Network.Role`) and belong to the sa
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
 
 from iam_preflight.cloudformation.cdk import CONSTRUCT_PATH
 from iam_preflight.cloudformation.conditions import (

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.cloudformation.reader import TemplateError, read_documents
 from iam_preflight.errors import Problem, ProblemKind
@@ -33,8 +34,7 @@ _RESOURCES = re.compile(
 _TYPE = re.compile(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa)::[A-Za-z0-9]+::""")
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """One template: `path` is its file, with `#2` and so on for further documents of it."""
 
     path: str

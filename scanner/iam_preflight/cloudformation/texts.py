@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from itertools import groupby, product
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from iam_preflight.source import Span
 from iam_preflight.values import (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from iam_preflight.commands.shared.command import EXIT_CODES, SectionOption
 from iam_preflight.commands.shared.inputs import BASE, INPUT, input_options

@@ -83,7 +83,7 @@ def command(
     Reads the code, works out what every role, user and group will be able to do, and reports
     what goes against the IAM practices. Nothing is sent anywhere and no account is needed.
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from iam_preflight.commands.shared.progress import Progress
     from iam_preflight.scan import scan, scan_changed

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.comments import ignores_in
 from iam_preflight.findings import Edit
@@ -30,8 +31,7 @@ HCL = (".tf", ".tofu")
 YAML = (".yaml", ".yml", ".template")
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """Something to do, with the edits that do it."""
 
     title: str
@@ -211,8 +211,7 @@ def _arn_of(resource: Resource) -> str | None:
 # ---------------------------------------------------------------- conditions
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """A condition to add."""
 
     title: str

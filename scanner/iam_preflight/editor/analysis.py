@@ -7,8 +7,9 @@ first answers while somebody types, the second when they pause.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.comments import ignores_in
 from iam_preflight.editor.carrying import Carrier, Names
@@ -59,8 +60,7 @@ class Memory:
             del self._ignores[key]
 
 
-@dataclass(slots=True, eq=False)
-class Analysis:
+class Analysis(Struct, eq=False):
     """What is known about a unit at one moment."""
 
     unit: Unit
@@ -81,8 +81,7 @@ class Analysis:
         return [decided.finding for decided in self.findings if decided.is_shown]
 
 
-@dataclass(frozen=True, slots=True)
-class Analyst:
+class Analyst(Struct, frozen=True):
     """Analyses units by the same rules. Raises `Cancelled` between two steps."""
 
     registry: Registry

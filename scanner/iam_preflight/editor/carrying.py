@@ -6,8 +6,10 @@ shifts what stands after it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.findings import Edit, Fix, Place
 from iam_preflight.source import Span
@@ -101,8 +103,7 @@ def _is_among(resource: Resource, addresses: frozenset[str]) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Shift:
+class _Shift(Struct, frozen=True):
     """One edit of a file, found by what both texts have in common at their ends."""
 
     source: SourceFile

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.knowledge.catalog import catalog
 from iam_preflight.knowledge.managed import managed_policies
@@ -29,8 +30,7 @@ class Wanted(Enum):
     MANAGED_POLICY = "managed policy"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     text: str
     detail: str
     continues: bool = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.errors import Problem, ProblemKind, UsageError
 from iam_preflight.scan import ScanOptions
@@ -21,8 +22,7 @@ MAX_ROOTS = 3
 """How many of the roots that call an open module are analysed, beside those with open files."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(Struct, frozen=True):
     """What the user of an editor sets there."""
 
     persona: str = ""
@@ -36,8 +36,7 @@ class Preferences:
     roots_per_module: int = MAX_ROOTS
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """The rules that run, and what they are told."""
 
     registry: Registry

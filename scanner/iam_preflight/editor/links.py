@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.knowledge.managed import managed_policies
 
@@ -26,8 +27,7 @@ _FILE = re.compile(
 _MODULE_FILES = ("main.tf", "main.tofu", "main.tf.json")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     start: int
     end: int
     target: str

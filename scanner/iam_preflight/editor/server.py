@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import io
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from lsprotocol import types
+from msgspec import Struct
 from pygls import uris
 from pygls.lsp.server import LanguageServer
 
@@ -111,8 +111,7 @@ def _as_dict(given: Any) -> dict[str, Any]:
     return dict(fields()) if fields is not None else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """An open file of a project."""
 
     session: Session

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, field
 
 from iam_preflight.editor.analysis import Cancelled
 from iam_preflight.editor.diagnostics import Diagnostics, merged
@@ -38,8 +39,7 @@ EDITS_BETWEEN_COLLECTIONS = 20
 as it is for every command, and runs between two."""
 
 
-@dataclass(slots=True)
-class _Batch:
+class _Batch(Struct):
     """What has changed since somebody last looked."""
 
     texts: dict[str, bytes | None] = field(default_factory=dict)

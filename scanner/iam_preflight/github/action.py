@@ -10,9 +10,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+
+from msgspec import Struct
 
 from iam_preflight.errors import UsageError
 from iam_preflight.github import history, workflow
@@ -42,8 +43,7 @@ JSON, SARIF, BASELINE = "report.json", "report.sarif", "baseline.json"
 TOKEN = "IAM_PREFLIGHT_TOKEN"  # noqa: S105  the name of a variable
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One run of the step."""
 
     context: Context

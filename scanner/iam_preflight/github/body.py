@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.reporters.escape import markdown
 from iam_preflight.reporters.fitting import fitted, size
@@ -28,8 +29,7 @@ _MARKS: dict[VerdictName, str] = {
 _SHORT_SHA = 7
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """What is said around a report."""
 
     name: str = ""

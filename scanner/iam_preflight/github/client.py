@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from msgspec import Struct
+
 from iam_preflight import __version__
 
 if TYPE_CHECKING:
@@ -47,8 +49,7 @@ class UnsureError(ApiError):
     """Nobody knows whether the server did it: the connection was lost, or it failed midway."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What the server said."""
 
     status: int

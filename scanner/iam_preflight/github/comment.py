@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.github.client import ApiError, UnsureError
 from iam_preflight.github.context import Account, Data
@@ -41,16 +41,14 @@ class Comment(Data, frozen=True):
     user: Account | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Run:
+class Run(Struct, frozen=True, order=True):
     """Later runs have a higher number; a run that is repeated has a higher attempt."""
 
     number: int
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sticky:
+class Sticky(Struct, frozen=True):
     """Which comment it is: of which pull request, by whom, under which name."""
 
     repository: str
@@ -77,8 +75,7 @@ class Sticky:
         return Run(int(found[2]), int(found[3]))
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
+class Posted(Struct, frozen=True):
     """What became of it."""
 
     url: str = ""

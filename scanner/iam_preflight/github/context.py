@@ -6,12 +6,12 @@ Texts of the event such as branch names are written by whoever opened the pull r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.errors import UsageError
 
@@ -87,8 +87,7 @@ class Event(Data, frozen=True):
     workflow_run: WorkflowRun | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """A run of a workflow, or of another build system that sets the same variables."""
 
     event_name: str

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.errors import UsageError
 from iam_preflight.github.context import checked_sha
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 FETCH_TIMEOUT = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(Struct, frozen=True):
     """A commit, and whether it is what the change was put on top of."""
 
     commit: str

@@ -6,8 +6,9 @@ Lists are one item a line. Nothing of it ever reaches a shell.
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.errors import UsageError
 
@@ -33,8 +34,7 @@ _TAKEN = ("--format", "--output", "--quiet", "--fix", "--diff", "--root", "--pat
 _TAKEN_LETTERS = ("-f", "-o", "-q", "-p")
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """The inputs of action.yml that the scan needs."""
 
     paths: tuple[str, ...] = ()
@@ -78,8 +78,7 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     environment: Mapping[str, str]
 
     def text(self, name: str) -> str:

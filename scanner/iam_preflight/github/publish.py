@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
+
+from msgspec import Struct
 
 from iam_preflight.github import body, changed, forks, workflow
 from iam_preflight.github.client import ApiError
@@ -30,8 +31,7 @@ FORK = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What is to be told, and where."""
 
     comment: bool = True
@@ -43,8 +43,7 @@ class Wanted:
     """The pull request, where the event does not say it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Publisher:
+class Publisher(Struct, frozen=True):
     """Tells one report in every way that is wanted; each failure is one notice in the log."""
 
     context: Context

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.knowledge.accounts import AccountKind, known_account
 from iam_preflight.knowledge.reading import read_data
@@ -63,8 +63,7 @@ def _sources() -> _SourceFile:
     return read_data("account_sources.json", _SourceFile)
 
 
-@dataclass(frozen=True, slots=True)
-class AccountBook:
+class AccountBook(Struct, frozen=True):
     own: frozenset[str]
     organization: frozenset[str]
     """Other accounts of the company: of the organization in the code, or named as first party."""

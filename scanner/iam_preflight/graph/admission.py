@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Confidence, Severity
 from iam_preflight.graph.accounts import account_of
@@ -49,8 +50,7 @@ SAMPLES = 4
 """So many actions of a level are tried; denials seldom tell them apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Struct, frozen=True):
     """That a statement lets somebody in whom it does not name, or names too widely."""
 
     policy: Policy

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.values import bool_of, items_of, text_of
 
@@ -31,8 +32,7 @@ _TYPES = {
 _LAST = re.compile(r"[^:/]+$")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExternalAccess:
+class ExternalAccess(Struct, frozen=True, eq=False):
     """One finding."""
 
     resource: Resource

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.segregation import ASSIGNMENT, Segregation
 from iam_preflight.resources import Resource
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 ORGANIZATION_DATA = ("aws_organizations_organization", "aws_organizations_accounts")
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     resource: Resource
     permission_set: Principal | None
     """None where it is not in the code."""

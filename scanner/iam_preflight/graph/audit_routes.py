@@ -7,8 +7,9 @@ topic), or a chain of metric filter, alarm and action on the trail's log group.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.baseline import flag
 from iam_preflight.graph.event_patterns import catches
@@ -54,8 +55,7 @@ ROUTE_TYPES = (
 """Types that a rule about routes reads, beside those of trails."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """A metric filter, what it counts, and the alarms on its metric."""
 
     filter: Resource

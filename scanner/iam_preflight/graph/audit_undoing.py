@@ -8,8 +8,10 @@ and only to principals of the same account or root module.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.graph.arns import arn_of
 from iam_preflight.graph.audit_routes import EVENT_RULE, catches_something, event_rules
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from iam_preflight.resources import Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Threat:
+class Threat(Struct, frozen=True):
     """A part of the audit trail that a principal may undo."""
 
     what: str

@@ -10,8 +10,9 @@ and an audit service, or sets up two audit services in one root module or stack.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Confidence
 from iam_preflight.knowledge.audit import audit_facts
@@ -28,8 +29,7 @@ ORGANIZATION = "organization"
 LANDING_ZONE = "landing zone"
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Struct, frozen=True):
     """The audit baseline that this scan is about."""
 
     anchor: Resource

@@ -5,10 +5,11 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.model import Policy
 from iam_preflight.policy.context import Context, Presence
@@ -90,8 +91,7 @@ def asked_of(grant: Grant) -> str | Pattern:
 # ---- delegation that asks for a boundary
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """The actions on one kind of principal that boundaries are about."""
 
     name: str

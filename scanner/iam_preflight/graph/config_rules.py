@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/config/latest/developerguide/managed-rules-by-aws-co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.jsontext import JsonError, parse_json
 from iam_preflight.knowledge.audit import audit_facts
@@ -37,8 +38,7 @@ STANDARD = "aws_securityhub_standards_subscription"
 CONFIG_RULE_TYPES = (RULE, ORGANIZATION_RULE, *PACKS, STANDARD)
 
 
-@dataclass(frozen=True, slots=True)
-class ManagedRule:
+class ManagedRule(Struct, frozen=True):
     """One of AWS's rules, where it is switched on."""
 
     identifier: str
@@ -52,8 +52,7 @@ class ManagedRule:
         return self.parameters.get(name) if self.parameters is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigRules:
+class ConfigRules(Struct, frozen=True):
     managed: tuple[ManagedRule, ...]
     unread: tuple[Resource, ...]
     """Conformance packs whose template is elsewhere."""

@@ -5,8 +5,9 @@ Ages are counted from the report's own date: when a scan runs makes no differenc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.dates import moment
 from iam_preflight.graph.model import Principal
@@ -25,8 +26,7 @@ ROOT = "<root_account>"
 _KEYS = ("access_key_1", "access_key_2")
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedKey:
+class RecordedKey(Struct, frozen=True):
     """An active access key."""
 
     number: int
@@ -37,8 +37,7 @@ class RecordedKey:
     was_used: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class Row(Struct, frozen=True, eq=False):
     """A user as the report has it."""
 
     resource: Resource

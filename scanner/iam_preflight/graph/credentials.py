@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/security-creds.html
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.model import Principal
 from iam_preflight.graph.secrets import Secrets
@@ -49,8 +50,7 @@ _USER = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Credential:
+class Credential(Struct, frozen=True, eq=False):
     """Something that a user proves itself with until somebody takes it away."""
 
     kind: CredentialKind

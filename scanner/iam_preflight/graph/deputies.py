@@ -6,8 +6,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Severity
 from iam_preflight.graph.trust import is_positive
@@ -37,8 +38,7 @@ MAX_SAMPLES = 64
 """So many actions of a statement are looked at one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deputy:
+class Deputy(Struct, frozen=True):
     """That a statement lets services in that act for anybody."""
 
     admission: Admission

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.resources import Resource
 from iam_preflight.values import Reference, blocks_of, bool_of, items_of, show, text_of
@@ -38,8 +39,7 @@ TYPES = (
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
-@dataclass(frozen=True, slots=True)
-class Entrypoint:
+class Entrypoint(Struct, frozen=True):
     """A way in: what is open, and the role that whoever is inside has."""
 
     resource: Resource

@@ -8,9 +8,11 @@ only when something is gained: a target that may do no more than the actor is no
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.arns import arn_of
@@ -74,8 +76,7 @@ _BY_CERTAINTY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """A permission that a method needs, and the statement that gives it."""
 
     permission: Permission
@@ -131,8 +132,7 @@ def _aws_managed(reason: Reason, actor: Principal) -> Attachment | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Escalation:
+class Escalation(Struct, frozen=True, eq=False):
     """One way in which an actor gains privileges."""
 
     actor: Principal
@@ -193,8 +193,7 @@ class Escalation:
                 return f"uses {self.actions}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Binding:
+class _Binding(Struct, frozen=True):
     """What the variables of a method stand for in one try."""
 
     target: Principal | None = None

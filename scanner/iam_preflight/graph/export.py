@@ -7,8 +7,9 @@ field changes its meaning.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.accounts import Ownership
@@ -88,8 +89,7 @@ def is_node(resource: Resource) -> bool:
     return not resource.type.endswith(_EDGES_ONLY) and not resource.type.startswith(_OF_THE_CODE)
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     resource: Resource
     policies: list[Policy] = field(default_factory=list)
     principal: Principal | None = None

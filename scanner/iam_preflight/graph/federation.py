@@ -10,8 +10,10 @@ https://openid.net/specs/openid-connect-core-1_0.html#IDToken
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.graph.trust import grants, lets_assume
 from iam_preflight.knowledge.issuers import (
@@ -49,8 +51,7 @@ _CLUSTER_URL = "oidc.eks."
 _CLUSTER_SUBJECT = "system:serviceaccount:"
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimTest:
+class ClaimTest(Struct, frozen=True):
     """A condition on a claim that only tokens with one of its values pass."""
 
     condition: Condition
@@ -88,8 +89,7 @@ class ClaimTest:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class WebIdentity:
+class WebIdentity(Struct, frozen=True):
     """That a statement lets in whoever an OpenID Connect provider vouches for."""
 
     policy: Policy

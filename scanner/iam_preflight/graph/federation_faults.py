@@ -6,8 +6,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_saml_3rd-par
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.federation import (
     SAML,
@@ -32,8 +33,7 @@ SIGN_IN = ("signin.aws", "signin.amazonaws", "/saml")
 """What the audience of an assertion for AWS has in it: its sign-in endpoint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What is wrong with a condition, where, and what it should be."""
 
     statement: Statement

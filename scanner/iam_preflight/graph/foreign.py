@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Severity
 from iam_preflight.graph.accounts import Ownership, account_of
@@ -27,8 +28,7 @@ _SERVICE_KEYS = ("aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:s
 _EVERY_KEY_ACTION = frozenset({"kms:*", "*"})
 
 
-@dataclass(frozen=True, slots=True)
-class ForeignGrant:
+class ForeignGrant(Struct, frozen=True):
     """That a statement gives something to a principal of another company's account."""
 
     policy: Policy

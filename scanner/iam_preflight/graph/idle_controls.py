@@ -6,8 +6,9 @@ https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Confidence, Persona, Severity
 from iam_preflight.graph.guardrails import POLICY_TYPES, Guardrails
@@ -34,8 +35,7 @@ _OF_AWS = ("aws-reserved/", "aws-service-role/")
 NAMES = {DocumentUse.SCP: "service control policy", DocumentUse.RCP: "resource control policy"}
 
 
-@dataclass(frozen=True, slots=True)
-class Idleness:
+class Idleness(Struct, frozen=True):
     """Why a control policy, or one of its statements, has no effect."""
 
     message: str

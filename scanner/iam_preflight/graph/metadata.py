@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Confidence
 from iam_preflight.knowledge.managed import managed_policy
@@ -33,8 +34,7 @@ MACHINES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OpenMetadata:
+class OpenMetadata(Struct, frozen=True):
     """That a machine answers version 1, and where that is written."""
 
     place: Span

@@ -6,10 +6,11 @@ that cost something are worked out on first use and remembered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.masking import Secrets
 from iam_preflight.policy.document import DocumentUse, Pattern, Resolution
@@ -53,8 +54,7 @@ class Origin(Enum):
     AWS_MANAGED = "AWS managed"
 
 
-@dataclass(slots=True, eq=False)
-class Policy:
+class Policy(Struct, eq=False):
     """A policy document with its use and those who hold it."""
 
     document: Document
@@ -93,8 +93,7 @@ class Policy:
         return f"Policy({self.address}.{self.attribute}, {self.use.value})"
 
 
-@dataclass(slots=True, eq=False)
-class Attachment:
+class Attachment(Struct, eq=False):
     """That a principal holds a policy, and where that is written."""
 
     principal: Principal
@@ -103,8 +102,7 @@ class Attachment:
     assumptions: Assumptions = ()
 
 
-@dataclass(slots=True, eq=False)
-class OutsideAttachment:
+class OutsideAttachment(Struct, eq=False):
     """That a principal which is not in the code holds a managed policy."""
 
     kind: PrincipalKind
@@ -115,8 +113,7 @@ class OutsideAttachment:
     assumptions: Assumptions = ()
 
 
-@dataclass(slots=True, eq=False)
-class Membership:
+class Membership(Struct, eq=False):
     """That a user is in a group, and where that is written."""
 
     user: Principal
@@ -124,8 +121,7 @@ class Membership:
     place: Span
 
 
-@dataclass(slots=True, eq=False)
-class Boundary:
+class Boundary(Struct, eq=False):
     """A principal's permissions boundary; `policy` is None when its document is not here."""
 
     value: Value
@@ -133,8 +129,7 @@ class Boundary:
     place: Span
 
 
-@dataclass(slots=True, eq=False)
-class Workload:
+class Workload(Struct, eq=False):
     """A resource that runs as, or hands out, a role."""
 
     resource: Resource
@@ -143,8 +138,7 @@ class Workload:
     place: Span
 
 
-@dataclass(slots=True, eq=False)
-class Principal:
+class Principal(Struct, eq=False):
     """A role, user, group or permission set."""
 
     kind: PrincipalKind
@@ -219,8 +213,7 @@ SETTLED_BY_AWS = frozenset({Reason.ACCOUNT, Reason.REGION, Reason.PARTITION, Rea
 """Holes that nobody can fill before deploy, and that say enough as they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """How many policies could be worked out, and why the others could not."""
 
     principals: int
@@ -236,8 +229,7 @@ class Coverage:
         return self.full + self.partly + self.none
 
 
-@dataclass(slots=True, eq=False)
-class Graph:
+class Graph(Struct, eq=False):
     """Everything the rules may ask."""
 
     settings: Settings

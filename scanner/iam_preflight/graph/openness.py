@@ -5,9 +5,10 @@ A public access block, a network around it, users of its own, or the will to be 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Confidence, Severity
 from iam_preflight.graph.bucket_access import PublicAccess
@@ -28,8 +29,7 @@ _NAMES = ("name", "bucket", "function_name", "domain_name", "queue_url", "arn", 
 _PRIVATE = ("aws_api_gateway_rest_api", "aws_api_gateway_rest_api_policy")
 
 
-@dataclass(frozen=True, slots=True)
-class Moderation:
+class Moderation(Struct, frozen=True):
     """What is left of an open policy."""
 
     severity: Severity

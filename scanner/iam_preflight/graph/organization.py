@@ -7,8 +7,9 @@ below it, and every level must allow
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.values import Reference, items_of, text_of
@@ -32,8 +33,7 @@ MANAGEMENT = "master_account"
 """How attributes begin that are about the management account."""
 
 
-@dataclass(slots=True, eq=False)
-class Target:
+class Target(Struct, eq=False):
     """The root, an organizational unit or an account, with the policies attached to it."""
 
     key: str

@@ -6,9 +6,10 @@ those who hold it, a permission set by its assignments, a role by whoever may as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Confidence
 from iam_preflight.graph.credentials import has_unknown_groups
@@ -46,8 +47,7 @@ _TIES = (
 """What ties policies to principals: it does not show that anybody uses them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
+class Orphan(Struct, frozen=True):
     resource: Resource
     what: str
     """`group admins has no members`."""

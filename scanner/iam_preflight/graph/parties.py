@@ -5,9 +5,10 @@ Parties that belong together (services that AWS lets share a role) are one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.trust import grants
 from iam_preflight.knowledge.services import class_of, families, service_name
@@ -24,8 +25,7 @@ class PartyKind(Enum):
     PRINCIPALS = "people or other roles"
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(Struct, frozen=True):
     kind: PartyKind
     names: tuple[str, ...]
     place: Span

@@ -5,9 +5,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_accoun
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.values import (
     Known,
@@ -32,8 +33,7 @@ POLICY = "aws_iam_account_password_policy"
 AGE = "max_password_age"
 
 
-@dataclass(frozen=True, slots=True)
-class Shortfall:
+class Shortfall(Struct, frozen=True):
     """One setting of a password policy that is weaker than it should be."""
 
     attribute: str
@@ -50,8 +50,7 @@ class Shortfall:
         return self.attribute == AGE
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
+class _Wish(Struct, frozen=True):
     attribute: str
     wanted: str
     when_absent: str

@@ -6,8 +6,9 @@ principal is reached once, by a shortest path.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Confidence
 from iam_preflight.graph.model import PrincipalKind
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 MAX_HOPS = 8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Path:
+class Path(Struct, frozen=True, eq=False):
     """Hops from a principal to one that is, or can make itself, an administrator."""
 
     hops: tuple[Escalation, ...]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.graph.federation import web_identities
 from iam_preflight.graph.model import Principal
@@ -43,8 +43,7 @@ class Starter(Enum):
     COLLABORATOR = "whoever may open a pull request from a branch"
 
 
-@dataclass(frozen=True, slots=True)
-class Takeover:
+class Takeover(Struct, frozen=True):
     """That a job with a role is started by somebody who was not asked for."""
 
     job: Resource

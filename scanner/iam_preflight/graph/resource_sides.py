@@ -8,8 +8,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.graph.accounts import Ownership, account_of
 from iam_preflight.graph.arns import arn_of
@@ -36,8 +38,7 @@ _PARTS = ("", "/*", ":*")
 """What may follow a resource's ARN in the ARN of something in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """The policy of a resource that a request may be about."""
 
     policy: Policy

@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id-credentials-access-keys-upda
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.config_rules import CONFIG_RULE_TYPES, config_rules
 from iam_preflight.graph.secrets import SinkKind, references_in
@@ -36,8 +37,7 @@ _DAYS = {
 _ROTATING = ("iam:CreateAccessKey", "iam:DeleteAccessKey")
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(Struct, frozen=True):
     """Something that replaces a key, and how often."""
 
     place: Span

@@ -12,11 +12,12 @@ import binascii
 import functools
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.resources import Resource
@@ -91,8 +92,7 @@ def sink_types() -> tuple[str, ...]:
     return tuple(_facts().sinks)
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """That a secret made in the code ends up somewhere."""
 
     source: Resource
@@ -108,8 +108,7 @@ class Flow:
         return _facts().attributes[self.source.type][self.attribute]
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenKey:
+class WrittenKey(Struct, frozen=True):
     """That a key stands in the code: its id, its secret, or both."""
 
     sink: Resource

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 from iam_preflight.findings import Confidence
 from iam_preflight.graph.accounts import account_of
@@ -36,8 +37,7 @@ _GIVEN = (Reason.VARIABLE, Reason.PARAMETER)
 """Holes that whoever deploys fills in, under a name that says what for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     environment: str
     confidence: Confidence
 

@@ -7,8 +7,9 @@ AWS lets share a role count as one kind.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.entrypoints import entrypoints
 from iam_preflight.graph.environments import Environments
@@ -27,8 +28,7 @@ SERVICE_ATTRIBUTES = ("execution_role_arn", "service_role", "service_role_arn")
 """Where a service gets the role for its own part of the work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sharing:
+class Sharing(Struct, frozen=True):
     """What the workloads of a role are, one of each block."""
 
     role: Principal

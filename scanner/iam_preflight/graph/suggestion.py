@@ -8,8 +8,9 @@ that are allowed now stay, but for the actions that IAM tracks and has not seen.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.policy.match import Truth, action_matches
 
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from iam_preflight.policy.document import Statement
 
 
-@dataclass(frozen=True, slots=True)
-class Suggested:
+class Suggested(Struct, frozen=True):
     """One statement of the suggestion: what one service needs on the same resources."""
 
     service: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.model import Origin
 from iam_preflight.policy.effective import admin_probes
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(Struct, frozen=True):
     """A statement that it takes, and where it is: for an AWS-managed policy, its attachment."""
 
     policy: Policy

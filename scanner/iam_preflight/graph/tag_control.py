@@ -8,10 +8,11 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.graph.trust import grants as trust_grants
@@ -46,8 +47,7 @@ class Whose(Enum):
     RESOURCE = "the resources'"
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """A condition on a tag that decides about somebody's access."""
 
     key: str
@@ -62,8 +62,7 @@ class Lock:
         return not self.statement.is_allow and not self.condition.operator.is_negated
 
 
-@dataclass(frozen=True, slots=True)
-class Picked:
+class Picked(Struct, frozen=True):
     """That whom a lock should hold may set the tag it depends on."""
 
     principal: Principal

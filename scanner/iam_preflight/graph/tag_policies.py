@@ -5,9 +5,10 @@ https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.organization import ATTACHMENT_TYPE
 from iam_preflight.jsontext import JsonError, parse_json
@@ -25,8 +26,7 @@ POLICY_TYPE = "aws_organizations_policy"
 ASSIGNING = ("@@assign", "@@append")
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRule:
+class KeyRule(Struct, frozen=True):
     """What a tag policy says of one key."""
 
     key: str
@@ -41,8 +41,7 @@ class KeyRule:
         return not self.values or any(fnmatchcase(value, pattern) for pattern in self.values)
 
 
-@dataclass(frozen=True, slots=True)
-class TagPolicy:
+class TagPolicy(Struct, frozen=True):
     resource: Resource
     rules: tuple[KeyRule, ...]
     is_read: bool

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.values import Known, Mapping, Unknown, arms_of, text_of
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from iam_preflight.values import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Tags:
+class Tags(Struct, frozen=True):
     values: dict[str, Value]
     key_spans: dict[str, Span]
     is_complete: bool

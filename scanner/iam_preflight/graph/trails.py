@@ -8,8 +8,9 @@ An answer of None means that the code leaves it open.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.baseline import flag
 from iam_preflight.graph.targets import resource_of
@@ -180,8 +181,7 @@ def _recorded_by(selector: Mapping) -> set[str]:
     return {found}
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Struct, frozen=True):
     """A bucket that holds log files."""
 
     resource: Resource

@@ -5,8 +5,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_update-role-trust-poli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.accounts import Ownership
 from iam_preflight.graph.standing import Standing
@@ -28,8 +29,7 @@ ASSUME_ACTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """One principal that one statement lets assume the role."""
 
     statement: Statement

@@ -7,8 +7,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_last-accessed.h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.dates import moment
 from iam_preflight.values import Mapping, blocks_of, items_of, text_of
@@ -27,8 +28,7 @@ WATCHED_DAYS = 90
 """So long nothing must be used to count as unused: what runs once in a quarter has run."""
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(Struct):
     """The use that one principal makes of its permissions."""
 
     place: Span

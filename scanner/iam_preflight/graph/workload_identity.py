@@ -7,8 +7,9 @@ https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permiss
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.findings import Severity
 from iam_preflight.graph.federation import web_identities, whoever
@@ -39,8 +40,7 @@ _BY_LEVEL = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Weakness:
+class Weakness(Struct, frozen=True):
     """That a role lets in more than what needs it: whom, where it says so, and the cure."""
 
     who: str

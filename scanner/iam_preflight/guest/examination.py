@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.comments import Origin
 from iam_preflight.decisions import Outcome
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from iam_preflight.scan import Report
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What the user asked the other scanner for."""
 
     folders: tuple[str, ...] = ()
@@ -43,8 +43,7 @@ class Request:
     """Whether a file is not to be looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why the verdict is not worth what it seems to be."""
 
     message: str
@@ -55,8 +54,7 @@ class Failure:
     """Whether nothing at all was judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examination:
+class Examination(Struct, frozen=True):
     """What was found at which vertices, and what went wrong."""
 
     found: Mapping[str, Sequence[Vertex]]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 from iam_preflight.resources import Framework
 
@@ -58,8 +59,7 @@ class BlockName(str):
         return _OUTSIDE_KEYS.findall(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Vertex:
+class Vertex(Struct, frozen=True):
     """One vertex: what there is in one place of one instance."""
 
     attributes: Attributes

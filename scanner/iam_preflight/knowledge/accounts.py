@@ -6,10 +6,10 @@ Each entry names the page it was taken from. An account that is not here is simp
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from enum import Enum
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.knowledge.reading import read_data
 
@@ -23,8 +23,7 @@ class AccountKind(Enum):
     """A number from examples; in real code it is a placeholder somebody forgot."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownAccount:
+class KnownAccount(Struct, frozen=True):
     id: str
     name: str
     kind: AccountKind

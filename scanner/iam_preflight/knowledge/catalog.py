@@ -12,12 +12,12 @@ import datetime as dt
 import difflib
 import functools
 import re
-from dataclasses import dataclass
 from enum import Enum
 from importlib.resources import files
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.knowledge.actionset import ActionSet, bits_of
 from iam_preflight.knowledge.reading import read_data
@@ -74,8 +74,7 @@ class Presence(Enum):
     LISTED = "listed"
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionKey:
+class ConditionKey(Struct, frozen=True):
     name: str
     """As AWS spells it; `${TagKey}` stands for any text."""
     type: str
@@ -98,8 +97,7 @@ class ConditionKey:
         return self.presence in (Presence.ALWAYS, Presence.SIGNED)
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceType:
+class ResourceType(Struct, frozen=True):
     service: str
     name: str
     arn: str
@@ -117,8 +115,7 @@ def _glob_of(arn: str) -> str:
     return _PLACEHOLDER.sub("*", arn) if arn else "*"
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceUse:
+class ResourceUse(Struct, frozen=True):
     """How an action uses a type of resource."""
 
     type: ResourceType
@@ -127,8 +124,7 @@ class ResourceUse:
     dependent_actions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     service: str
     name: str
     """Without the service, as AWS spells it: `PassRole`."""

@@ -8,11 +8,11 @@ references (pathfinding.cloud, RhinoSecurityLabs, iam-vulnerable).
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.knowledge.reading import read_data
 
@@ -102,8 +102,7 @@ class Certainty(Enum):
     LOW = "low"
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(Struct, frozen=True):
     """One action that must be allowed on one target."""
 
     action: str
@@ -118,8 +117,7 @@ Alternative = tuple[Permission, ...]
 """Permissions that are needed together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Struct, frozen=True):
     id: str
     kind: MethodKind
     actor: Actor

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass
 from importlib import resources as package_files
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from iam_preflight.knowledge.attribute_grants import attribute_grants
 
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceTypes:
+class ResourceTypes(Struct, frozen=True):
     core: frozenset[str]
     """Types the graph is built from, and those that grant access by attributes."""
     policy: Mapping[str, Mapping[str, str]]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight import yamltext
 from iam_preflight.resources import Deployment, Framework, Resource
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 _TYPE = "pipeline_job"
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct):
     """A job while it is being read."""
 
     source: SourceFile

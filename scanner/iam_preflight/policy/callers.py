@@ -6,9 +6,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.policy.context import Presence, pattern_text
 from iam_preflight.policy.globs import (
@@ -58,8 +59,7 @@ class Via(Enum):
     """The user, the session, the service or the provider itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """A principal that makes requests. ARNs and account ids may have holes."""
 
     kind: CallerKind

@@ -7,9 +7,10 @@ asked to err: a clause that could make access new (an Allow of the new, a Deny o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.policy.automaton import fold
 from iam_preflight.policy.conditions import KNOWN_OPERATORS, TEXT_OPERATORS
@@ -33,8 +34,7 @@ Stack = tuple[tuple["Document", ...], ...]
 """Layers of documents: a request needs an Allow in each, and no Deny in any."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Atom:
+class Atom(Struct, frozen=True, eq=False):
     """One condition of a clause."""
 
     condition: Condition
@@ -55,8 +55,7 @@ _TEXT = frozenset({*TEXT_OPERATORS, "bool", "binaryequals"})
 """Operators whose values are compared as text; `Bool` whatever the case."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Clause:
+class Clause(Struct, frozen=True, eq=False):
     matcher: StatementMatcher
     side: Side
     layer: int
@@ -82,8 +81,7 @@ class Clause:
         return self.is_allow == (self.side is Side.NEW)
 
 
-@dataclass(frozen=True, slots=True)
-class ActionPattern:
+class ActionPattern(Struct, frozen=True):
     """`s3:Get*` in lower case; a hole, and what cannot be told for one, is `is_known = False`."""
 
     service: str

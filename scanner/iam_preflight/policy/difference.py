@@ -14,8 +14,10 @@ that the caller fixes.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.knowledge.catalog import catalog as shipped_catalog
 from iam_preflight.policy.automaton import TooLarge
@@ -45,8 +47,7 @@ MAX_TRIALS = 60
 """Values tried for holes and variables."""
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
+class Witness(Struct, frozen=True):
     """A request that the new policies allow and the old ones do not."""
 
     action: str
@@ -68,13 +69,11 @@ class Witness:
     """Choices in the code under which it is so."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoNewAccess:
+class NoNewAccess(Struct, frozen=True):
     """Whatever the new policies allow, the old ones allow too."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewAccess:
+class NewAccess(Struct, frozen=True):
     witnesses: tuple[Witness, ...]
 
     @property
@@ -83,8 +82,7 @@ class NewAccess:
         return any(not w.depends_on and not w.assumptions for w in self.witnesses)
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(Struct, frozen=True):
     reason: str
 
 

@@ -8,9 +8,11 @@ element may be there only under assumptions; neither ever removes a statement.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from iam_preflight.values import MASK, Fragment, Unknown, parts_of
 
@@ -46,8 +48,7 @@ class Resolution(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """Text to be matched: known parts and holes, in which `*` and `?` may be wildcards."""
 
     parts: tuple[str | Unknown, ...]
@@ -113,8 +114,7 @@ def _is_no_secret(parts: list[str | Unknown]) -> bool:
     return isinstance(text, str) and (not text.strip("*?:") or text.lower() in ("true", "false"))
 
 
-@dataclass(frozen=True, slots=True)
-class PrincipalPattern:
+class PrincipalPattern(Struct, frozen=True):
     """One principal of a statement: its type (`AWS`, `Service`, `Federated`, `CanonicalUser`).
 
     `"Principal": "*"` is the type `*`.
@@ -131,8 +131,7 @@ class PrincipalPattern:
         return self.pattern.text
 
 
-@dataclass(frozen=True, slots=True)
-class ConditionOperator:
+class ConditionOperator(Struct, frozen=True):
     """`ForAnyValue:StringNotLikeIfExists`, taken apart."""
 
     name: str
@@ -145,8 +144,7 @@ class ConditionOperator:
     is_if_exists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """One operator and key with its values: true when any value matches (none, if negated)."""
 
     operator: ConditionOperator
@@ -162,8 +160,7 @@ class Condition:
         return self.key.text.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     effect: Effect
     actions: tuple[Pattern, ...]
     resources: tuple[Pattern, ...]
@@ -179,8 +176,11 @@ class Statement:
     has_principal: bool = False
     is_effect_known: bool = True
     assumptions: Assumptions = ()
-    key_spans: dict[str, Span] = field(default_factory=dict, compare=False, hash=False)
+    key_spans: dict[str, Span] = field(default_factory=dict)
     """Places of the element names as written (`Action`, `NotResource`, …)."""
+
+    def __hash__(self) -> int:
+        return hash((self.span, self.index, self.assumptions))
 
     @property
     def is_allow(self) -> bool:
@@ -191,26 +191,35 @@ class Statement:
         return self.key_spans.get(element, self.span)
 
 
-@dataclass(frozen=True, slots=True)
-class GrammarProblem:
+class GrammarProblem(Struct, frozen=True):
     """Something AWS would refuse or ignore, and where."""
 
     message: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     statements: tuple[Statement, ...]
     span: Span
     version: str = "2008-10-17"
     resolution: Resolution = Resolution.FULL
     holes: tuple[Unknown, ...] = ()
     problems: tuple[GrammarProblem, ...] = ()
-    value: Value | None = field(default=None, compare=False, hash=False)
+    value: Value | None = None
     """The document as it was evaluated, for reports."""
     lost: tuple[Unknown, ...] = ()
     """Holes that stand for whole statements, or for the whole document."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Document) and self._judged() == other._judged()
+
+    def __hash__(self) -> int:
+        return hash(self._judged())
+
+    def _judged(self) -> tuple[object, ...]:
+        """Everything but `value`: to compare that would work out what nobody asks for."""
+        says = (self.statements, self.span, self.version, self.resolution)
+        return (*says, self.holes, self.problems, self.lost)
 
     @property
     def has_policy_variables(self) -> bool:

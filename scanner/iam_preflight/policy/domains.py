@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from iam_preflight.policy.automaton import Automaton
 from iam_preflight.policy.conditions import compare, date_of, network_of, number_of
@@ -33,8 +34,7 @@ class NotModelled(Exception):
     """The values of a key cannot be told apart exactly: why, for people."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Use:
+class Use(Struct, frozen=True, eq=False):
     """A condition as one clause has it."""
 
     atom: Atom

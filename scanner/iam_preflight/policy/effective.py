@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.knowledge.actionset import ActionSet
 from iam_preflight.knowledge.reading import read_data
@@ -33,8 +33,7 @@ class _ProbeFile(msgspec.Struct):
 _DENIED = Decision(Truth.NO, missing=(Layer.IDENTITY,))
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """A statement that gives an action, and how widely."""
 
     action: str
@@ -80,8 +79,7 @@ class Grant:
         return self.statement.span_of("NotResource")
 
 
-@dataclass(frozen=True, slots=True)
-class Administration:
+class Administration(Struct, frozen=True):
     """Whether somebody may do everything that only an administrator may."""
 
     truth: Truth

@@ -8,9 +8,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from iam_preflight.knowledge.actionset import ActionSet, bits_of
 from iam_preflight.knowledge.catalog import catalog as shipped_catalog
@@ -48,8 +49,7 @@ Levels = tuple[tuple["Document", ...], ...]
 """Control policies from the root of the organization down: every level must allow."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PolicySet:
+class PolicySet(Struct, frozen=True, eq=False):
     """Every policy that has a say about what a principal may do.
 
     None, or an empty tuple, is a kind of policy that is not there, and so does not limit.
@@ -67,8 +67,7 @@ class PolicySet:
     endpoint: tuple[Document, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     action: str
     resource: str | Pattern | ResourceArn | None = None
     """An ARN or a pattern of ARNs; None for an action that takes no resource."""
@@ -79,8 +78,7 @@ class Request:
     resource's side is judged as well; else only what the principal's side allows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """A statement that has a say in a decision."""
 
     layer: Layer
@@ -91,8 +89,7 @@ class Reason:
     doubt: Doubt = Doubt.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """Yes, no or maybe, and why."""
 
     truth: Truth
@@ -117,8 +114,7 @@ class Decision:
         return any(reason.truth is Truth.YES for reason in self.denied_by)
 
 
-@dataclass(slots=True)
-class _Findings:
+class _Findings(Struct):
     """What the statements of one layer say."""
 
     layer: Layer

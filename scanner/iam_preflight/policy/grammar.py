@@ -11,10 +11,10 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
 
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.policy.conditions import KNOWN_OPERATORS, date_of
@@ -212,8 +212,7 @@ def _rcp_problems(statement: Statement) -> Iterator[GrammarProblem]:
 # ---- size
 
 
-@dataclass(frozen=True, slots=True)
-class SizeLimit:
+class SizeLimit(Struct, frozen=True):
     """How long documents of a kind may be."""
 
     characters: int

@@ -8,8 +8,10 @@ context restricts as a condition does.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.knowledge.actionset import ActionSet
 from iam_preflight.policy.context import texts_of
@@ -226,8 +228,7 @@ class Opening:
 _EVERYTHING = frozenset({"arn:*", "arn:*:*", "arn:*:*:*", "arn:*:*:*:*", "arn:*:*:*:*:*"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Denials:
+class _Denials(Struct, frozen=True):
     """What the Deny statements of a document take from its Allow statements."""
 
     outright: ActionSet

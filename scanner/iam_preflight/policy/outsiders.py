@@ -11,11 +11,12 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-publi
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.policy.callers import Caller
@@ -82,8 +83,7 @@ class Need(Enum):
     """An ExternalId or a token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """That a statement lets an outsider in."""
 
     route: Route

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.policy.clauses import Side, Stack, clauses_of
 from iam_preflight.policy.context import symbol_of
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from iam_preflight.policy.matchers import ResourceArn
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A request, to be put to both sides."""
 
     action: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from iam_preflight.policy.clauses import symbolic_variable
 from iam_preflight.policy.context import symbol_of

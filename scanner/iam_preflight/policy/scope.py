@@ -7,9 +7,10 @@ actions whose resources it covers, a condition restricts the actions whose reque
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.knowledge.catalog import Restriction
 from iam_preflight.policy.automaton import ANY, ANY_INSIDE, ONE
@@ -155,8 +156,7 @@ class Strength(IntEnum):
     """No request for the action can meet it: the statement is without effect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True):
     """What one condition does for one action, and why."""
 
     condition: Condition

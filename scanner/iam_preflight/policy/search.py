@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.knowledge.actionset import bits_of
 from iam_preflight.policy.automaton import ANY_INSIDE, ONE_INSIDE, Automaton, TooLarge
@@ -56,8 +58,7 @@ ANY_ARN = text_tokens("arn:?*:?*:*:*:?*", Wildcards.ARN)
 _ANY_NAME = (ONE_INSIDE, ANY_INSIDE)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How far a search goes before it gives up; generous for what people write."""
 
     states: int = 20_000
@@ -68,8 +69,7 @@ class Limits:
     """Classes of requests."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ActionClass:
+class ActionClass(Struct, frozen=True, eq=False):
     """Actions that the same clauses are about."""
 
     clauses: tuple[Clause, ...]
@@ -82,8 +82,7 @@ class ActionClass:
     """Whether AWS has them; else the names are made up."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Find:
+class Find(Struct, frozen=True, eq=False):
     """A request of which new policies allow it and old ones do not; unknowns are symbols."""
 
     action: ActionClass

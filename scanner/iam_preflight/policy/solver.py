@@ -7,8 +7,9 @@ stays undecided.
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from iam_preflight.policy.automaton import ANY, ANY_INSIDE, ONE, ONE_INSIDE
 from iam_preflight.policy.clauses import Side
@@ -32,8 +33,7 @@ class NotExpressible(Exception):
     """Something that has no exact formula."""
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
+class Solution(Struct, frozen=True):
     """Whether there is new access (None: not settled), and the values of symbols if there is."""
 
     is_new: bool | None

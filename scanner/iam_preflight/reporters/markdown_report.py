@@ -6,8 +6,9 @@ Everything from the repository is escaped: it can neither format, link, mention 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
+
+from msgspec import Struct
 
 from iam_preflight.reporters.carets import draw, plain
 from iam_preflight.reporters.escape import code, fence, markdown
@@ -40,8 +41,7 @@ WIDTH = 100
 MAX_PICTURES = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True):
     """A heading and what is told below it, each a piece of Markdown of its own."""
 
     heading: str
@@ -54,8 +54,7 @@ class Section:
         return f"\n## {self.heading}\n\n{self.gap.join(self.items[:count])}"
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """The report in pieces: `head`, then `sections`, the most important first, then `tail`."""
 
     head: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct, field
 
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.terraform import tree
@@ -30,8 +31,7 @@ LABELS = {"resource": 2, "data": 2, "ephemeral": 2, "variable": 1, "output": 1, 
 Reader: TypeAlias = "Callable[[SourceFile, list[Problem]], tree.File]"
 
 
-@dataclass(slots=True)
-class Module:
+class Module(Struct):
     """The blocks of one folder, by what they declare."""
 
     directory: str

@@ -9,8 +9,10 @@ https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/i
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from iam_preflight.jsontext import JsonError, parse_json
 from iam_preflight.terraform import types
@@ -92,8 +94,7 @@ def _listed(value: Value | None, given: Assumptions = ()) -> Iterator[tuple[Assu
             yield assumptions, arm
 
 
-@dataclass(slots=True)
-class _Merging:
+class _Merging(Struct):
     """The document so far."""
 
     span: Span
@@ -429,8 +430,7 @@ def _expanded(value: Value) -> Value:
     return replace(join_parts(changed, value.span), reference=value.reference)
 
 
-@dataclass(slots=True)
-class _Gathered:
+class _Gathered(Struct):
     """Values under one key, from one block or several."""
 
     span: Span

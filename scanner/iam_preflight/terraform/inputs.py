@@ -7,8 +7,9 @@ https://developer.hashicorp.com/terraform/language/values/variables#variable-def
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct, field
 
 from iam_preflight.errors import UsageError
 from iam_preflight.source import SourceFile, Span
@@ -29,8 +30,7 @@ Inputs: TypeAlias = "dict[str, Callable[[Scope], Value]]"
 ENVIRONMENT_PREFIX = "TF_VAR_"
 
 
-@dataclass(frozen=True, slots=True)
-class Assignments:
+class Assignments(Struct, frozen=True):
     """What the user gives beside the files of a root."""
 
     command_line: tuple[tuple[str, str], ...] = ()

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Deployment, Provider, Resource
@@ -50,8 +51,7 @@ MAX_MODULE_DEPTH = 32
 MODES = {"resource": "", "data": "data.", "ephemeral": "ephemeral."}
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceInstance:
+class ResourceInstance(Struct, frozen=True):
     address: str
     block: tree.Block
     repetition: Repetition
@@ -59,8 +59,7 @@ class ResourceInstance:
     provider: Provider
 
 
-@dataclass(slots=True)
-class ModuleCall:
+class ModuleCall(Struct):
     """A call and its instances; `why` says so where it has none here."""
 
     block: tree.Block
@@ -68,8 +67,7 @@ class ModuleCall:
     why: Unknown | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(Struct, frozen=True):
     """What all instances under one root module share."""
 
     configuration: Configuration

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.source import Span
@@ -76,8 +77,7 @@ class Files:
                 yield from self._held[path][2]
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
+class Delta(Struct, frozen=True):
     """What a folder declares otherwise than before, by name."""
 
     changed: frozenset[str]
@@ -135,9 +135,9 @@ class LiveConfiguration(Configuration):
         }
         if any(name.startswith((PROVIDER, SETTINGS)) for name in changed - moved):
             return None
-        for field in fields(module):
-            if field.name not in ("directory", "constants", "closed", "types"):
-                setattr(module, field.name, getattr(fresh, field.name))
+        for name in module.__struct_fields__:
+            if name not in ("directory", "constants", "closed", "types"):
+                setattr(module, name, getattr(fresh, name))
         module.closed.clear()
         module.types.clear()
         return Delta(frozenset(changed), frozenset(changed - moved))
@@ -222,8 +222,7 @@ def _references(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-@dataclass(slots=True)
-class _Loaded:
+class _Loaded(Struct):
     """The module instances of a root, or of the Terragrunt units that stand for it."""
 
     configuration: LiveConfiguration

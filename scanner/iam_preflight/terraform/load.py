@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from iam_preflight.resources import Deployment, Framework
 from iam_preflight.terraform.configuration import Configuration
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
 HclReader: TypeAlias = Literal["tree-sitter", "python-hcl2"]
 
 
-@dataclass(frozen=True, slots=True)
-class TerraformOptions:
+class TerraformOptions(Struct, frozen=True):
     """What the user gives beside the files."""
 
     variables: tuple[str, ...] = ()

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct, field
 
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Deployment, Framework, Provider, Resource
@@ -166,8 +166,7 @@ def is_plan(data: bytes) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """One resource instance of a plan, not yet looked into."""
 
     address: str
@@ -187,8 +186,7 @@ class Planned:
         return f"{prefix}{'data.' if self.mode == 'data' else ''}{self.type}.{self.name}"
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """A plan, decoded as far as to know which resources there are."""
 
     source: SourceFile
@@ -470,8 +468,7 @@ def _item(flags: Any, index: int) -> Any:
 # ---------------------------------------------------------------- values
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """A value of a plan with what the plan says about it."""
 
     data: Any
@@ -481,8 +478,7 @@ class _Piece:
     """What was written for it in the configuration: constants and references."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Context:
+class _Context(Struct, frozen=True):
     """Where a value belongs, so that references in it can be followed."""
 
     reader: PlanReader

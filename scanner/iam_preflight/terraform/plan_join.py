@@ -7,8 +7,9 @@ as far as it is known, and keeps the written one's place.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from iam_preflight.jsontext import JsonError, parse_json
 from iam_preflight.terraform.evaluation import evaluate

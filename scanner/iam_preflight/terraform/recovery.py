@@ -9,8 +9,9 @@ argument, not the rest of the file, and the message names the place where it was
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.source import Span
 from iam_preflight.terraform.templates import BAD_ESCAPE
@@ -171,8 +172,7 @@ def _indent(data: bytes, at: int) -> int:
 # ---------------------------------------------------------------- what is wrong
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     message: str
     span: Span
 

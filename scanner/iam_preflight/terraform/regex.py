@@ -10,8 +10,9 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,8 +41,7 @@ class TooComplex(ValueError):
 # ---------------------------------------------------------------- the pattern as a tree
 
 
-@dataclass(frozen=True, slots=True)
-class _Set:
+class _Set(Struct, frozen=True):
     """One character out of ranges of code points."""
 
     ranges: Ranges
@@ -65,32 +65,27 @@ class _Set:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Assertion:
+class _Assertion(Struct, frozen=True):
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Struct, frozen=True):
     index: int
     inner: _Node
 
 
-@dataclass(frozen=True, slots=True)
-class _Repeat:
+class _Repeat(Struct, frozen=True):
     inner: _Node
     least: int
     most: int | None
     is_lazy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Sequence:
+class _Sequence(Struct, frozen=True):
     items: tuple[_Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Either:
+class _Either(Struct, frozen=True):
     items: tuple[_Node, ...]
 
 
@@ -131,8 +126,7 @@ _CONTROLS = {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}
 _CATEGORY = re.compile(r"(?:C[cfos]?|L[lmotu]?|M[cen]?|N[dlo]?|P[cdefios]?|S[ckmo]?|Z[lps]?)\Z")
 
 
-@dataclass(slots=True)
-class _Flags:
+class _Flags(Struct):
     i: bool = False
     m: bool = False
     s: bool = False
@@ -394,8 +388,7 @@ def _complement(ranges: Ranges) -> Ranges:
 # ---------------------------------------------------------------- the pattern as a program
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """One instruction: `set`, `assert`, `save`, `jump`, `split` or `match`."""
 
     kind: str
@@ -466,8 +459,7 @@ class _Compiler:
         self.program[at] = _Step("split", first, second)
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     text: str
     start: int
     end: int

@@ -6,8 +6,9 @@ all of them. Where it depends on something undecided an instance is there under 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.terraform import numbers
 from iam_preflight.terraform.evaluation import evaluate
@@ -44,8 +45,7 @@ MAX_INSTANCES = 2048
 """Instances of one block; more are a limit problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repetition:
+class Repetition(Struct, frozen=True):
     """One instance: its key, what `each` or `count` is in it, and what has to hold for it."""
 
     key: Value | None
@@ -178,8 +178,7 @@ def _shared(here: Sequence[Assumptions], everywhere: int, label: str) -> Assumpt
 # ---------------------------------------------------------------- for_each
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """One key, and its value in each alternative of the collection that has it."""
 
     key: Value

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.terraform import types
 from iam_preflight.terraform.configuration import nested_name
@@ -43,8 +44,7 @@ META_ARGUMENTS = frozenset(
 RENEWAL = "replace_triggered_by"
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where a block stands, and where each of its arguments and nested blocks is named."""
 
     span: Span

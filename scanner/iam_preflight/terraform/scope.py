@@ -8,7 +8,9 @@ one answer. That is what keeps alternatives from multiplying.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from iam_preflight.timing import TIMEOUT, Stopwatch
 from iam_preflight.values import Assumptions, Unknown, Value, combine
@@ -56,7 +58,7 @@ class Budget:
         self.watch = Stopwatch(self.watch.limit)
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """One step of a reference: an attribute name, or an index key."""
 
     key: str | Expression

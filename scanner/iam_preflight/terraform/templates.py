@@ -11,8 +11,9 @@ https://github.com/hashicorp/hcl/blob/main/hclsyntax/parser_template.go
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.source import Span
 from iam_preflight.terraform.tree import (
@@ -34,8 +35,7 @@ BAD_ESCAPE = re.compile(rb"\\(?:[^nrt\"\\uU]|u(?![0-9a-fA-F]{4})|U(?![0-9a-fA-F]
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """`${…}` or one directive: `kind` is interpolation, if, else, endif, for or endfor."""
 
     kind: str

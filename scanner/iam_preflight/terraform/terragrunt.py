@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.errors import ProblemKind
 from iam_preflight.terraform.configuration import is_local
@@ -41,8 +42,7 @@ PARENT_NAMES = ("terragrunt.hcl", "root.hcl")
 MAX_PARENTS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True):
     """A terragrunt.hcl that runs a module of this tree."""
 
     directory: str

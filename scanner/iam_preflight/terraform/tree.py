@@ -9,8 +9,9 @@ The language: https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 from iam_preflight.errors import Problem, ProblemKind
 
@@ -24,28 +25,24 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Struct, frozen=True):
     value: Scalar
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Interpolation:
+class Interpolation(Struct, frozen=True):
     expression: Expression
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class IfDirective:
+class IfDirective(Struct, frozen=True):
     condition: Expression
     then: tuple[TemplatePart, ...]
     otherwise: tuple[TemplatePart, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ForDirective:
+class ForDirective(Struct, frozen=True):
     key: str | None
     value: str
     collection: Expression
@@ -53,36 +50,31 @@ class ForDirective:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     parts: tuple[TemplatePart, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """The root of a reference: `var`, `local`, a resource type, a loop variable."""
 
     name: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class GetAttribute:
+class GetAttribute(Struct, frozen=True):
     operand: Expression
     name: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     operand: Expression
     key: Expression
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Splat:
+class Splat(Struct, frozen=True):
     """`operand[*]` or `operand.*`; `each` is the rest of the chain, over `Variable("*")`."""
 
     operand: Expression
@@ -93,51 +85,44 @@ class Splat:
 SPLAT_ITEM = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     name: str
     arguments: tuple[Expression, ...]
     spreads_last: bool
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Conditional:
+class Conditional(Struct, frozen=True):
     condition: Expression
     then: Expression
     otherwise: Expression
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Struct, frozen=True):
     operator: str
     operand: Expression
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Struct, frozen=True):
     operator: str
     left: Expression
     right: Expression
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Tuple:
+class Tuple(Struct, frozen=True):
     items: tuple[Expression, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Object:
+class Object(Struct, frozen=True):
     entries: tuple[tuple[Expression, Expression], ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ForTuple:
+class ForTuple(Struct, frozen=True):
     key: str | None
     value: str
     collection: Expression
@@ -146,8 +131,7 @@ class ForTuple:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ForObject:
+class ForObject(Struct, frozen=True):
     key: str | None
     value: str
     collection: Expression
@@ -158,8 +142,7 @@ class ForObject:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """A part that did not parse; it evaluates to a hole."""
 
     span: Span
@@ -258,8 +241,7 @@ class Attribute:
         return self._expression
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     attributes: dict[str, Attribute]
     blocks: tuple[Block, ...]
     span: Span
@@ -329,8 +311,7 @@ class Complaints:
         return self._count
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     source: SourceFile
     blocks: tuple[Block, ...]
     attributes: dict[str, Attribute]

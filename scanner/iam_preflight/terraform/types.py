@@ -5,9 +5,11 @@ https://developer.hashicorp.com/terraform/language/expressions/type-constraints
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.terraform import numbers
 from iam_preflight.terraform.tree import Call, Expression, Literal, Object, Tuple
@@ -46,15 +48,22 @@ class Kind(Enum):
     OBJECT = "object"
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeType:
+class AttributeType(Struct, frozen=True):
     type: Type
     is_optional: bool = False
-    default: Expression | None = field(default=None, compare=False)
+    default: Expression | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Without the default: it does not make another type."""
+        if not isinstance(other, AttributeType):
+            return NotImplemented
+        return self.type == other.type and self.is_optional == other.is_optional
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.is_optional))
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(Struct, frozen=True):
     kind: Kind
     element: Type | None = None
     """Of a list, set or map."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from iam_preflight.commands.shared.command import GIVEN, SectionOption
 from iam_preflight.errors import UsageError
@@ -49,8 +50,7 @@ class Date(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is not a date such as 2027-01-31", param, ctx)
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """The values of the shared options."""
 
     root: Path | None
@@ -162,8 +162,7 @@ class Inputs:
         return repository.tree(repository.commit(name))
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """Everything that a run needs."""
 
     paths: tuple[Path, ...]
@@ -173,8 +172,7 @@ class Prepared:
     finder: SettingsFinder
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsFinder:
+class SettingsFinder(Struct, frozen=True):
     """Finds the settings file, on disk or in a revision."""
 
     top: Path
@@ -439,7 +437,7 @@ def input_options(function: Function) -> Function:
 
     @functools.wraps(function)
     def with_inputs(**given: Any) -> Any:
-        names = Inputs.__dataclass_fields__.keys()
+        names = Inputs.__struct_fields__
         inputs = Inputs(**{name: given.pop(name) for name in names})
         return function(inputs=inputs, **given)
 

@@ -6,12 +6,12 @@ import importlib
 import os
 import shutil
 import sys
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from msgspec import Struct
 
 from iam_preflight.commands.shared.command import GIVEN, ManualCommand, SectionOption
 from iam_preflight.errors import UsageError
@@ -69,8 +69,7 @@ _EXIT_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """One report to write; `path` is None for standard output."""
 
     format: str
@@ -167,8 +166,7 @@ _OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """The values of the output options."""
 
     targets: tuple[Target, ...]
@@ -246,7 +244,7 @@ def output_options(function: Function) -> Function:
     def with_output(**given: Any) -> Any:
         given.pop("formats")
         given.pop("outputs")
-        names = Output.__dataclass_fields__.keys()
+        names = Output.__struct_fields__
         output = Output(**{name: given.pop(name) for name in names})
         return function(output=output, **given)
 

@@ -5,8 +5,9 @@ https://developer.hashicorp.com/terraform/language/functions (type conversion fu
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from iam_preflight.terraform import types
 from iam_preflight.terraform.functions.arguments import Function, Invocation, WrongArguments

@@ -6,9 +6,10 @@ https://developer.hashicorp.com/terraform/language/functions/format
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.terraform.functions.arguments import (
     Function,
@@ -41,8 +42,7 @@ _VERB = re.compile(
 MAX_WIDTH = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class _Verb:
+class _Verb(Struct, frozen=True):
     letter: str
     flags: str
     width: int | None
