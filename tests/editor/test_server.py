@@ -468,6 +468,10 @@ async def test_completion_in_half_typed_policies(editor: Editor, repository: Pat
     assert await labels(editor, uri, '"tr') == []
     assert await labels(editor, uri, '"arn:aws') == []
 
+    editor.replace(uri, text.replace('"s3:GetObj', '"s3:GetObject", "sqs:"]'))
+    assert "sqs:SendMessage" in await labels(editor, uri, '"sqs:')
+    assert await labels(editor, uri, '"s3:GetObject"') == [], "the string has ended"
+
 
 async def offers(editor: Editor, uri: str, what: str) -> dict[str, types.CodeAction]:
     place = position_in(editor.texts[uri], editor.texts[uri].index(what) + 1)

@@ -190,3 +190,12 @@ def test_picture_of_two_thousand_nodes_is_there_soon_and_can_be_used(tmp_path: P
     assert seen["results"][1] == "59 of 2000 nodes"
     assert seen["results"][2] == "name 1999"
     assert seen["ready"] < 30_000
+
+
+@needs_browser
+def test_nodes_of_one_environment_are_all_there(tmp_path: Path) -> None:
+    graph = big_graph(40)
+    nodes = [{**node, "environment": None} for node in graph["nodes"]]
+    stream = io.StringIO()
+    html_report.write_graph({**graph, "nodes": nodes}, stream)
+    assert visit(stream.getvalue(), tmp_path, "text:#graph-state")["results"] == ["40 of 40 nodes"]

@@ -63,7 +63,7 @@ def wanted_at(before: str) -> tuple[Wanted, str] | None:
     assert match is not None
     typed = match.group()
     lead = line[: match.start()]
-    if typed[:1] == "-" or "#" in lead:
+    if typed[:1] == "-" or "#" in lead or _ends_a_string(lead):
         return None
     if not _OPENERS.search(lead) and not (lead.strip() == "" and typed):
         return None
@@ -81,6 +81,12 @@ def wanted_at(before: str) -> tuple[Wanted, str] | None:
             return Wanted.MANAGED_POLICY, typed
         case _:
             return None
+
+
+def _ends_a_string(lead: str) -> bool:
+    """Whether the last sign is a quote that closes what another one of the line opened."""
+    quote = lead[-1:]
+    return quote in ("'", '"') and lead.count(quote) % 2 == 0
 
 
 def _holds_a_key(text: str) -> bool:

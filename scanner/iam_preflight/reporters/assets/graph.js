@@ -426,7 +426,7 @@
 
   function applyFilters() {
     const kinds = checked("kind");
-    const places = checked("environment");
+    const places = environments.length > 1 ? checked("environment") : new Set(environments);
     const lines = checked("line");
     for (const edge of edges) edge.shown = lines.has(edge.isPath ? "escalation" : edge.data.kind);
     pathsShown = lines.has("escalation");
