@@ -49,7 +49,7 @@ def offers(cursor: Cursor, findings: Iterable[Finding]) -> Iterator[Offer]:
     listed = list(findings)
     for finding in listed:
         if finding.fix is not None:
-            title = finding.fix.description
+            title = finding.fix.description[:1].upper() + finding.fix.description[1:]
             yield Offer(title, finding.fix.edits, True, finding, is_preferred=True)
     found = cursor.statement()
     if found is not None:
