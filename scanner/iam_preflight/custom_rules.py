@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,9 +118,11 @@ def _metadata_folders() -> Iterator[Path]:
         folder = Path(place)
         if not place or not folder.is_dir() or folder.resolve() == here:
             continue
-        for entry in sorted(folder.iterdir()):
-            if entry.suffix in (".dist-info", ".egg-info"):
-                yield entry
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+        for name in names:
+            if name.endswith((".dist-info", ".egg-info")):
+                yield folder / name
 
 
 def _mentions_us(folder: Path) -> bool:

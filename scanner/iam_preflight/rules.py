@@ -170,7 +170,7 @@ class Rule:
     @classmethod
     def title(cls) -> str:
         """The first line of the page, without its full stop."""
-        return inspect.getdoc(cls).split("\n", 1)[0].rstrip(".")  # type: ignore[union-attr]
+        return (cls.__doc__ or "").lstrip().split("\n", 1)[0].rstrip(".")
 
     @classmethod
     def page(cls) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 import json
 import re
-from importlib import resources as package_files
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
+
+from iam_preflight.knowledge.reading import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,10 +86,7 @@ class TypeNames(Struct, frozen=True):
 
 @functools.cache
 def _facts() -> dict[str, Any]:
-    folder = package_files.files("iam_preflight.knowledge")
-    facts: dict[str, Any] = json.loads(
-        (folder / "data/cloudformation_names.json").read_text("utf-8")
-    )
+    facts: dict[str, Any] = json.loads(read_bytes("cloudformation_names.json"))
     return facts
 
 

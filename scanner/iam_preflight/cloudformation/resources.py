@@ -25,7 +25,6 @@ from __future__ import annotations
 import functools
 import json
 import re
-from importlib import resources as package_files
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -35,6 +34,7 @@ from iam_preflight.cloudformation.intrinsics import evaluate, expand
 from iam_preflight.cloudformation.names import SPREAD, Derived, TypeNames, names_of, snake_case
 from iam_preflight.cloudformation.scope import function_of
 from iam_preflight.cloudformation.texts import common_text, placed
+from iam_preflight.knowledge.reading import read_bytes
 from iam_preflight.values import (
     Absent,
     Assumptions,
@@ -70,10 +70,7 @@ _PSEUDO = {"partition": "AWS::Partition", "region": "AWS::Region", "account": "A
 
 @functools.cache
 def _facts() -> dict[str, Any]:
-    folder = package_files.files("iam_preflight.knowledge")
-    facts: dict[str, Any] = json.loads(
-        (folder / "data/terraform_attributes.json").read_text("utf-8")
-    )
+    facts: dict[str, Any] = json.loads(read_bytes("terraform_attributes.json"))
     return facts
 
 

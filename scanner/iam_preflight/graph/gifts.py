@@ -7,8 +7,9 @@ of others, credentials and data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.graph.exposure import Exposure, listed
 from iam_preflight.graph.wildcards import on_everything, whole_services
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from iam_preflight.policy.openness import Opening
 
 
-@dataclass(frozen=True, slots=True)
-class Gift:
+class Gift(Struct, frozen=True):
     """One kind of what a policy gives on everything."""
 
     may: str

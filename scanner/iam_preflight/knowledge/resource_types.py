@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-from importlib import resources as package_files
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from iam_preflight.knowledge.attribute_grants import attribute_grants
+from iam_preflight.knowledge.reading import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +36,7 @@ class ResourceTypes(Struct, frozen=True):
 
 @functools.cache
 def resource_types() -> ResourceTypes:
-    text = (package_files.files(__package__) / "data/resource_types.json").read_text("utf-8")
-    facts: dict[str, Any] = json.loads(text)
+    facts: dict[str, Any] = json.loads(read_bytes("resource_types.json"))
     return ResourceTypes(
         core=frozenset(facts["core"]) | attribute_grants().keys(),
         policy=facts["policy"],

@@ -6,7 +6,6 @@ terminal, reorders text, or is markup where it lands, is shown but does nothing.
 
 from __future__ import annotations
 
-import html as html_module
 import re
 from urllib.parse import quote
 
@@ -75,11 +74,15 @@ def fence(text: str) -> str:
 
 def html(text: str) -> str:
     """Text for HTML, in elements and quoted attributes."""
-    return html_module.escape(visible(text), quote=True)
+    from html import escape
+
+    return escape(visible(text), quote=True)
 
 
 def html_source(text: str) -> str:
-    return html_module.escape(source_line(text), quote=True)
+    from html import escape
+
+    return escape(source_line(text), quote=True)
 
 
 def xml(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
 import sys
 from enum import IntEnum
 from pathlib import Path
@@ -222,7 +221,7 @@ class Output(Struct, frozen=True):
             show_suppressed=self.show_suppressed,
             group_by=self.group_by,  # type: ignore[arg-type]
             color=self._has_color(is_terminal, stream),
-            width=shutil.get_terminal_size().columns if is_terminal else NO_WIDTH,
+            width=_terminal_width() if is_terminal else NO_WIDTH,
             here=str(Path.cwd()),
         )
 
@@ -234,6 +233,12 @@ class Output(Struct, frozen=True):
         if os.environ.get("FORCE_COLOR"):
             return stream in (sys.stdout, sys.stderr)
         return is_terminal and os.environ.get("TERM") != "dumb"
+
+
+def _terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def output_options(function: Function) -> Function:
