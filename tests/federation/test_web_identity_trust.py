@@ -98,6 +98,13 @@ def test_conditions_that_no_token_meets_let_nobody_in(conditions: dict[str, Any]
     assert identity(conditions).is_closed
 
 
+def test_the_value_that_is_shown_belongs_to_the_narrowest_condition() -> None:
+    asked = {f"{GITHUB}:repository_owner_id": "12345", f"{GITHUB}:repository": "acme/shop"}
+    widest = identity({"StringEquals": asked}).widest
+    assert widest is not None
+    assert widest.text == "acme/shop"
+
+
 def test_an_issuer_is_known_by_the_provider_in_the_code() -> None:
     graph = graph_of(
         """

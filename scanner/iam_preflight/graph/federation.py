@@ -133,12 +133,13 @@ class WebIdentity(Struct, frozen=True):
 
     @property
     def widest(self) -> Pattern | None:
-        """The value that leaves the most open."""
+        """The value that leaves the most open, of the test that leaves the least."""
         level = self.open_level
         if level is None:
             return None
-        found = (test.widest(level) for test in self.identifying)
-        return next((value for value in found if value is not None), None)
+        open_tests = [test for test in self.identifying if test.widest(level) is not None]
+        closest = max(open_tests, key=lambda test: len(test.pinned), default=None)
+        return closest.widest(level) if closest is not None else None
 
     @property
     def audiences(self) -> tuple[str, ...] | None:
