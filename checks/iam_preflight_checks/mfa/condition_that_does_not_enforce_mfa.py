@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.mfa import SignIn
     from iam_preflight.graph.model import Graph, Policy
+    from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.knowledge.catalog import Catalog
     from iam_preflight.policy.document import Condition, Statement
     from iam_preflight.source import Span
@@ -44,7 +45,7 @@ class ConditionThatDoesNotEnforceMfa(Rule):
     Two Deny statements for the same actions may share the work. Also reported: a condition that
     leaves out exactly those who proved a second factor, a key that AWS does not have
     (`aws:MFAPresent`), and a Deny whose `NotAction` spares more than it takes to set up a
-    device, such as `iam:*`.
+    device, such as `iam:*`, unless only roles hold the policy that are not allowed it.
 
     ## Why it matters
     The policy reads as if it asked for MFA, so nobody looks again. A stolen access key walks
@@ -91,7 +92,7 @@ class ConditionThatDoesNotEnforceMfa(Rule):
         catalog = graph.permissions.evaluator.catalog
         flaws: dict[str, list[_Flaw]] = {}
         for statement in policy.document.statements:
-            for flaw in _flaws(statement, policy, catalog):
+            for flaw in _flaws(statement, policy, graph, catalog):
                 flaws.setdefault(flaw.message, []).append(flaw)
         for message, found in flaws.items():
             first = found[0]
@@ -116,7 +117,7 @@ class _Flaw(Struct, frozen=True):
     assumptions: Assumptions
 
 
-def _flaws(statement: Statement, policy: Policy, catalog: Catalog) -> Iterator[_Flaw]:
+def _flaws(statement: Statement, policy: Policy, graph: Graph, catalog: Catalog) -> Iterator[_Flaw]:
     def flaw(message: str, hint: str, condition: Condition) -> _Flaw:
         evidence = f"{condition.operator.name} {condition.key}"
         given = (*statement.assumptions, *condition.assumptions)
@@ -135,12 +136,25 @@ def _flaws(statement: Statement, policy: Policy, catalog: Catalog) -> Iterator[_
             yield flaw(_inverted(statement), _hint(statement), conditions[0])
     elif ways:
         yield flaw(_message(statement, ways), _hint(statement), conditions[0])
-    elif policy.use is not DocumentUse.TRUST and (spared := left_open(statement, catalog)):
+    elif policy.use is not DocumentUse.TRUST and (
+        spared := _held(left_open(statement, catalog), policy, graph)
+    ):
         listed = ", ".join(sorted(spared)[:3]) + (" and more" if len(spared) > 3 else "")
         message = f"without a second factor {listed} stay allowed"
         hint = "spare only what it takes to set up a device: iam:EnableMFADevice and the like"
         place = statement.span_of("NotAction")
         yield _Flaw(statement, place, message, hint, "NotAction", statement.assumptions)
+
+
+def _held(actions: ActionSet, policy: Policy, graph: Graph) -> ActionSet:
+    """Those of the actions that somebody who holds the policy is allowed; all where unknown."""
+    holders = [attachment.principal for attachment in policy.attachments]
+    if not holders or not all(holder.is_role and not holder.unresolved for holder in holders):
+        return actions  # people have permissions from elsewhere, too
+    may_do = graph.permissions.evaluator.catalog.nothing
+    for holder in holders:
+        may_do |= graph.effective(holder).possible
+    return actions & may_do
 
 
 def _inverted(statement: Statement) -> str:
