@@ -6,8 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
-
 T = TypeVar("T")
 
 _FOLDER = Path(__file__).with_name("data")
@@ -19,6 +17,8 @@ def read_bytes(name: str) -> bytes:
 
 def read_data(name: str, shape: type[T]) -> T:
     """A JSON data file as typed objects. Data that does not fit its type is a fault of ours."""
+    import msgspec
+
     return msgspec.json.decode(read_bytes(name), type=shape)
 
 
