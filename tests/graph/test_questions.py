@@ -167,3 +167,40 @@ def test_who_is_there_already_or_gets_there_alone_is_told(tmp_path: Path) -> Non
     (data,) = json.loads(paths(tmp_path, "maker", "-f", "json"))
     assert (data["from"], data["to"]) == ("aws_iam_user.maker", "aws_iam_user.maker")
     assert data["hops"][0]["what"] == "uses iam:PutUserPolicy"
+
+
+def test_a_resource_control_policy_binds_whoever_comes_from_outside(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(CODE)
+    (tmp_path / "organization.tf").write_text(
+        """
+resource "aws_organizations_organization" "this" {
+  feature_set = "ALL"
+}
+
+resource "aws_organizations_policy" "ours" {
+  name = "ours"
+  type = "RESOURCE_CONTROL_POLICY"
+  content = jsonencode({ Version = "2012-10-17", Statement = [
+    {
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:*"
+      Resource  = "*"
+      Condition = { StringNotEquals = { "aws:PrincipalAccount" = "111111111111" } }
+    },
+  ] })
+}
+
+resource "aws_organizations_policy_attachment" "ours" {
+  policy_id = aws_organizations_policy.ours.id
+  target_id = aws_organizations_organization.this.roots[0].id
+}
+"""
+    )
+    for arn in ("arn:aws:s3:::site/a", "arn:aws:s3:::reports/a"):
+        outside = {"anyone", PARTNER} & {
+            answer["address"] for answer in who_can(tmp_path, "s3:GetObject", arn)
+        }
+        assert not outside, arn
+    answers = who_can(tmp_path, "s3:GetObject", "arn:aws:s3:::reports/a")
+    assert {answer["address"] for answer in answers} == {NAMED}

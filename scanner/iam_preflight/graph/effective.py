@@ -109,6 +109,15 @@ class Permissions:
             rcps = self.organization.levels(principal, DocumentUse.RCP, full)
         return PolicySet(identity=identity, boundary=document, scps=scps, rcps=rcps)
 
+    def resource_controls(self, resource: Resource) -> Levels:
+        """The resource control policies that bind a resource, whoever asks for it."""
+        if not self.organization:
+            return ()
+        accounts = resource.provider.account_ids
+        chain = self.organization.chain_above(accounts[0] if len(accounts) == 1 else None, resource)
+        full = managed_policy(FULL_ACCESS) or _everything(resource.header)
+        return self.organization.levels_of(chain, DocumentUse.RCP, full)
+
     def context(
         self,
         actor: Principal,

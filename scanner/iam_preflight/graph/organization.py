@@ -137,16 +137,20 @@ class Organization:
 
     def chain_of(self, principal: Principal) -> list[Target]:
         """The targets above a principal's account, as far as the code says; else the root."""
-        if principal.account is not None:
-            if principal.account == self.management:
+        return self.chain_above(principal.account, principal.resource)
+
+    def chain_above(self, account: str | None, resource: Resource) -> list[Target]:
+        """The targets above the account that a resource is deployed to."""
+        if account is not None:
+            if account == self.management:
                 return []  # no control policy binds the management account
             for target in self.targets.values():
-                if target.account == principal.account:
+                if target.account == account:
                     return target.chain()
-        role = principal.resource.provider.role_arn
+        role = resource.provider.role_arn
         reference = getattr(role, "reference", None)
         if isinstance(reference, Reference):
-            key = _key(principal.resource.deployment.path, reference.address)
+            key = _key(resource.deployment.path, reference.address)
             if key in self.targets:
                 return self.targets[key].chain()
         root = self.targets.get("root")

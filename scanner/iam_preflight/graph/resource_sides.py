@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph, Policy, Principal
     from iam_preflight.policy.document import PrincipalPattern
+    from iam_preflight.policy.evaluate import Levels
 
 _OF_A_BUCKET = "aws_s3_bucket"
 _PARTS = ("", "/*", ":*")
@@ -108,11 +109,16 @@ class ResourceSides:
     def decide(self, principal: Principal, action: str, side: Side) -> Decision:
         """Whether a principal of the code may do it, both sides together."""
         effective = self._graph.effective(principal)
-        policies = replace(effective.policies, resource=side.policy.document)
+        policies = replace(
+            effective.policies, resource=side.policy.document, rcps=self._controls(side)
+        )
         context = self._graph.permissions.context(principal)
         account = _account(side.policy)
         request = Request(action, side.asked, effective.caller, context, account)
         return self._evaluator.decide(policies, request)
+
+    def _controls(self, side: Side) -> Levels:
+        return self._graph.permissions.resource_controls(side.policy.resource)
 
     def outsiders(self, action: str, side: Side) -> Iterator[tuple[str, str, Decision]]:
         """Label, id and decision for everyone whom a policy names and who is not in the code.
@@ -130,7 +136,9 @@ class ResourceSides:
                 label, name, caller, is_aws = found
                 seen.add(name)
                 identity = (anything(statement.span),) if is_aws else ()
-                policies = PolicySet(identity=identity, resource=side.policy.document)
+                policies = PolicySet(
+                    identity=identity, resource=side.policy.document, rcps=self._controls(side)
+                )
                 account = _account(side.policy)
                 request = Request(action, side.asked, caller, resource_account=account)
                 decision = self._evaluator.decide(policies, request)
