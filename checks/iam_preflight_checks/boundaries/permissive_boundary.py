@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph, Policy, Principal
     from iam_preflight.knowledge.actionset import ActionSet
 
-PASSED_ON = ("iam:PassRole", "iam:CreateServiceLinkedRole")
+PASSED_ON = ("iam:PassRole", "iam:CreateServiceLinkedRole", "iam:DeleteServiceLinkedRole")
 """Change nobody's permissions by themselves."""
 
 ELSEWHERE = ("organizations:*", "sso:*", "sts:AssumeRole")
