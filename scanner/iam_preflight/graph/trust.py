@@ -13,6 +13,7 @@ from iam_preflight.graph.accounts import Ownership
 from iam_preflight.graph.standing import Standing
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.match import Truth, action_matches, any_of
+from iam_preflight.values import Reason, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,10 +122,15 @@ def lets_assume(statement: Statement, actions: tuple[str, ...] = ASSUME_ACTIONS)
 
 def is_whole_account(principal: PrincipalPattern) -> bool:
     """Whether a principal is an account: its number alone, or its `:root`."""
-    text = principal.pattern.text
+    pattern = principal.pattern
     if principal.kind != "AWS":
         return False
-    return text.isdigit() or (text.startswith("arn:") and text.endswith(":root"))
+    match pattern.parts:
+        case (Unknown(reason=Reason.ACCOUNT),):
+            return True
+        case _:
+            text = pattern.text
+            return text.isdigit() or (text.startswith("arn:") and text.endswith(":root"))
 
 
 def positive_values(statement: Statement, key: str) -> Iterator[tuple[Condition, str]]:
