@@ -87,7 +87,8 @@ def templates_below(folder: Path) -> list[str]:
 
 
 def _ours(home: Path, folder: Path) -> list[str]:
-    return [str(home / "bin" / "iam-preflight"), "scan", str(folder), "-f", "json"]
+    command = [str(home / "bin" / "iam-preflight"), "scan", str(folder), "-f", "json"]
+    return [*command, "--no-cache"]
 
 
 def _checkov(home: Path, folder: Path) -> list[str]:

@@ -113,22 +113,33 @@ class Report(Struct, frozen=True):
 
 
 def scan(
-    paths: Sequence[Path], registry: Registry, options: ScanOptions, top: Path | None = None
+    paths: Sequence[Path],
+    registry: Registry,
+    options: ScanOptions,
+    top: Path | None = None,
+    tree: Tree | None = None,
 ) -> Report:
-    """Scans files and folders on disk. Raises `UsageError` for a path that does not exist."""
+    """Scans files and folders on disk, or in another tree that stands for it.
+
+    Raises `UsageError` for a path that does not exist.
+    """
     top = find_root(paths) if top is None else top
-    workspace = Workspace(FolderTree(top))
+    workspace = Workspace(FolderTree(top) if tree is None else tree)
     inventory = take_inventory(workspace, top, paths, options.leaves_out)
     return scan_inventory(workspace, inventory, registry, options, str(top))
 
 
 def scan_changed(
-    paths: Sequence[Path], registry: Registry, options: ScanOptions, top: Path
+    paths: Sequence[Path],
+    registry: Registry,
+    options: ScanOptions,
+    top: Path,
+    tree: Tree | None = None,
 ) -> Report:
     """Scans the root modules and stacks that changed files belong to, each as a whole."""
     from iam_preflight.membership import Map
 
-    workspace = Workspace(FolderTree(top))
+    workspace = Workspace(FolderTree(top) if tree is None else tree)
     changed = [path.resolve().relative_to(top).as_posix() for path in paths]
     kept = [path for path in changed if not options.leaves_out(path)]
     inventory = Map(workspace.tree, options.leaves_out).inventory_for(kept)

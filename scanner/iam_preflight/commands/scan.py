@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from iam_preflight.commands.shared.cache import cache_for
 from iam_preflight.commands.shared.command import EXIT_CODES, SectionOption
 from iam_preflight.commands.shared.inputs import INPUT, JUDGEMENT, input_options
 from iam_preflight.commands.shared.output import ReportCommand, output_options
@@ -46,6 +47,16 @@ FIXES = "What to change"
     " to, each as a whole, and nothing else. Passes where they belong to none.",
 )
 @click.option(
+    "--cache/--no-cache",
+    "is_caching",
+    cls=SectionOption,
+    section=INPUT,
+    default=None,
+    help="Give the report of an earlier scan again where nothing that it was made of has changed"
+    " (default: yes, but not in CI). It is kept in the user's cache folder, or where"
+    " IAM_PREFLIGHT_CACHE says; `off` keeps none.",
+)
+@click.option(
     "--baseline",
     cls=SectionOption,
     section=JUDGEMENT,
@@ -74,6 +85,7 @@ def command(
     inputs: Inputs,
     output: Output,
     is_about_changes: bool,
+    is_caching: bool | None,
     baseline: Path | None,
     is_fixing: bool,
     is_drafting: bool,
@@ -96,6 +108,13 @@ def command(
         from iam_preflight.baseline import read_baseline
 
         options = replace(options, baseline=read_baseline(baseline))
+    cache = None
+    if not (is_fixing or is_drafting):
+        about = (is_about_changes, output.fail_on, output.with_graph, output.redact)
+        cache = cache_for(inputs, prepared, options, is_caching, about)
+        known = cache.find() if cache is not None else None
+        if known is not None:
+            sys.exit(output.write(known))
     with Progress(is_wanted=not output.quiet) as progress:
         options = replace(options, progress=progress)
         if is_fixing or is_drafting:
@@ -104,10 +123,13 @@ def command(
             if is_drafting:
                 sys.exit(draft(prepared, options))
             report = fix(prepared, options)
-        elif is_about_changes:
-            report = scan_changed(prepared.paths, prepared.registry, options, prepared.top)
-            if not report.files and not report.problems:
-                sys.exit(0)
         else:
-            report = scan(prepared.paths, prepared.registry, options, prepared.top)
-    sys.exit(output.deliver(report))
+            run = scan_changed if is_about_changes else scan
+            tree = cache.tree if cache is not None else None
+            report = run(prepared.paths, prepared.registry, options, prepared.top, tree)
+            if is_about_changes and not report.files and not report.problems:
+                sys.exit(0)
+    data = output.data(report)
+    if cache is not None:
+        cache.keep(data)
+    sys.exit(output.write(data))

@@ -178,15 +178,27 @@ class Output(Struct, frozen=True):
 
     def deliver(self, report: Report) -> ExitCode:
         """Writes every report and gives the exit code."""
+        return self.write(self.data(report))
+
+    @property
+    def with_graph(self) -> bool:
+        """Whether a report shows the graph."""
+        return any(target.format == "html" for target in self.targets)
+
+    def data(self, report: Report) -> Data:
+        """What the reports say."""
         from iam_preflight.reporters.present import present
 
         fail_on = self.fail_on or report.graph.settings.fail_on
-        with_graph = any(target.format == "html" for target in self.targets)
-        data = present(report, fail_on, with_graph=with_graph)
+        data = present(report, fail_on, with_graph=self.with_graph)
         if self.redact:
             from iam_preflight.reporters.redact import redact
 
             data = redact(data, report.graph)
+        return data
+
+    def write(self, data: Data) -> ExitCode:
+        """Writes every report and gives the exit code."""
         for target in self.targets:
             self._write(data, target)
         if not self.quiet and all(target.path is not None for target in self.targets):

@@ -1,0 +1,108 @@
+"""A tree that remembers what it was asked, so that one can tell later whether the answers hold.
+
+A scan learns of the files only through its tree. Where every question that it asked would be
+answered alike today, it would find the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iam_preflight.discovery import Tree
+
+_KEY_BYTES = 16
+
+
+class Question(Struct, frozen=True, array_like=True):
+    """One question to a tree, and a digest of what it answered."""
+
+    kind: str
+    path: str
+    answer: bytes
+
+
+class TracedTree:
+    """Answers as the tree below does, and keeps a record."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._asked: dict[tuple[str, str], bytes] = {}
+
+    @property
+    def trace(self) -> list[Question]:
+        return [Question(kind, path, answer) for (kind, path), answer in self._asked.items()]
+
+    def files(self, below: str) -> Iterator[str]:
+        found = list(self._tree.files(below))
+        self._asked["files", below] = _of_names(found)
+        return iter(found)
+
+    def read(self, path: str) -> bytes:
+        try:
+            data = self._tree.read(path)
+        except OSError as error:
+            self._asked["read", path] = _of_failure(error)
+            raise
+        self._asked["read", path] = digest(data)
+        return data
+
+    def is_file(self, path: str) -> bool:
+        answer = self._tree.is_file(path)
+        self._asked["is_file", path] = _of_truth(answer)
+        return answer
+
+    def is_directory(self, path: str) -> bool:
+        answer = self._tree.is_directory(path)
+        self._asked["is_directory", path] = _of_truth(answer)
+        return answer
+
+    def names(self, directory: str) -> list[str]:
+        found = self._tree.names(directory)
+        self._asked["names", directory] = _of_names(found)
+        return found
+
+
+def still_holds(tree: Tree, trace: Iterable[Question]) -> bool:
+    """Whether a tree would answer everything as it did."""
+    return all(_answer(tree, asked) == asked.answer for asked in trace)
+
+
+def _answer(tree: Tree, asked: Question) -> bytes | None:
+    match asked.kind:
+        case "files":
+            return _of_names(tree.files(asked.path))
+        case "read":
+            try:
+                return digest(tree.read(asked.path))
+            except OSError as error:
+                return _of_failure(error)
+        case "is_file":
+            return _of_truth(tree.is_file(asked.path))
+        case "is_directory":
+            return _of_truth(tree.is_directory(asked.path))
+        case "names":
+            return _of_names(tree.names(asked.path))
+        case _:
+            return None
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_KEY_BYTES).digest()
+
+
+def _of_names(names: Iterable[str]) -> bytes:
+    return digest("\0".join(names).encode("utf-8", "surrogateescape"))
+
+
+def _of_truth(answer: bool) -> bytes:
+    return b"yes" if answer else b"no"
+
+
+def _of_failure(error: OSError) -> bytes:
+    return digest(f"{type(error).__name__} {error.errno} {error.strerror}".encode())
