@@ -200,8 +200,7 @@ def _paths(principal: Principal, graph: Graph) -> Iterator[str]:
     ]:
         yield f"Can widen its own permissions: {plain(escalation.describe())}"
         yield ""
-    others = [one for one in graph.principals if one.kind is not PrincipalKind.GROUP]
-    into = list(graph.escalations.into(principal, others))
+    into = list(graph.escalations.into(principal, set(map(id, graph.principals))))
     if into:
         yield "Others become it:"
         yield ""

@@ -11,7 +11,7 @@ import functools
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from iam_preflight.findings import Confidence, Place
@@ -43,7 +43,7 @@ from iam_preflight.policy.scope import Strength, restriction
 from iam_preflight.policy.truth import Doubt, Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from iam_preflight.graph.model import Attachment, Graph, Principal, Workload
     from iam_preflight.graph.tags import Tags
@@ -207,6 +207,18 @@ _ACCOUNT = ":root"
 """Beside the names of principals: whom a trust policy may admit."""
 
 
+class _Visitors(Struct, frozen=True):
+    """Roles and users by what could make them another principal, as places in a list."""
+
+    all: list[Principal]
+    named: dict[str, list[int]] = field(default_factory=dict)
+    """By the last name of their ARN, which trust policies may name."""
+    active: list[int] = field(default_factory=list)
+    """Those that act on others beside assuming them as roles."""
+    assuming: list[int] = field(default_factory=list)
+    """Those that may assume roles as far as their own policies say."""
+
+
 class Escalations:
     """Tries the methods on the principals of a graph; answers are remembered."""
 
@@ -223,12 +235,13 @@ class Escalations:
         self._holding: dict[int, frozenset[str]] = {}
         self._self: dict[int, tuple[Escalation, ...]] = {}
         self._power: dict[int, frozenset[str]] = {}
-        self._ready: dict[tuple[int, MethodKind], tuple[Method, ...]] = {}
+        self._broad: dict[tuple[int, str], bool] = {}
+        self._worths: dict[int, ActionSet] = {}
+        self._ready: dict[tuple[frozenset[str], bool, MethodKind], tuple[Method, ...]] = {}
         self._trusted: dict[int, frozenset[str]] = {}
         self._admitted: dict[int, frozenset[str]] = {}
         self._taking: dict[str, tuple[Pattern, ...]] = {}
         self._passables: dict[str, tuple[Principal, ...]] = {}
-        self._active: dict[int, bool] = {}
         self._assuming: dict[tuple[int, int, Permission], Use | None] = {}
         self._tagged: dict[int, Tags] = {}
         self._profiled = {
@@ -246,10 +259,15 @@ class Escalations:
 
     # ---- how much somebody may do
 
-    def _worth(self, actions: ActionSet) -> ActionSet:
-        """Those of the actions that are worth having: sensitive, and not what everybody has."""
-        catalog = self.permissions.evaluator.catalog
-        return catalog.sensitive_of(actions) - catalog.classes[ActionClass.COMMONPLACE]
+    def _worth_of(self, principal: Principal) -> ActionSet:
+        """What it may do that is worth having: sensitive, and not what everybody has."""
+        found = self._worths.get(id(principal))
+        if found is None:
+            catalog = self.permissions.evaluator.catalog
+            sensitive = catalog.sensitive_of(self.graph.effective(principal).possible)
+            found = sensitive - catalog.classes[ActionClass.COMMONPLACE]
+            self._worths[id(principal)] = found
+        return found
 
     def is_admin(self, principal: Principal) -> bool:
         """Whether its policies alone make it an administrator, whatever the unknowns are.
@@ -293,11 +311,26 @@ class Escalations:
         """The sensitive actions that it may do on everything."""
         found = self._power.get(id(principal))
         if found is None:
-            effective = self.graph.effective(principal)
-            sensitive = self._worth(effective.possible)
-            found = frozenset(a for a in sensitive if effective.broad(a) is not None)
+            sensitive = self._worth_of(principal)
+            found = frozenset(a for a in sensitive if self._is_broad(principal, a))
             self._power[id(principal)] = found
         return found
+
+    def is_sensitive(self, principal: Principal) -> bool:
+        """Whether there is a sensitive action that it may do on everything."""
+        return any(self._is_broad(principal, action) for action in self._worth_of(principal))
+
+    def _is_broad(self, principal: Principal, action: str) -> bool:
+        """Whether it may do an action on everything."""
+        key = (id(principal), action)
+        found = self._broad.get(key)
+        if found is None:
+            found = self.graph.effective(principal).broad(action) is not None
+            self._broad[key] = found
+        return found
+
+    def _has_more_power(self, target: Principal, actor: Principal) -> bool:
+        return any(not self._is_broad(actor, action) for action in self.power(target))
 
     def exceeds(self, target: Principal, actor: Principal) -> bool:
         """Whether becoming the target gives the actor something worth having."""
@@ -305,12 +338,11 @@ class Escalations:
             return False
         if self.is_powerful(target):
             return not self.is_powerful(actor)
-        return bool(self.power(target) - self.power(actor))
+        return self._has_more_power(target, actor)
 
     def adds(self, target: Principal, actor: Principal) -> bool:
         """Whether the target may do something sensitive, somewhere, that the actor may nowhere."""
-        theirs, own = self.graph.effective(target).possible, self.graph.effective(actor).possible
-        return bool(self._worth(theirs - own))
+        return bool(self._worth_of(target) - self.graph.effective(actor).possible)
 
     def is_telling(self, escalation: Escalation) -> bool:
         """Whether the actor is somebody who could choose to do it.
@@ -519,27 +551,50 @@ class Escalations:
                 if use is not None:
                     yield role, use
 
-    def into(self, target: Principal, actors: Iterable[Principal]) -> Iterator[Escalation]:
-        """For each actor that has one, the surest way to become the target."""
-        for actor in actors:
-            if actor is target or actor.kind is PrincipalKind.GROUP:
-                continue
-            if not (self._acts_on_others(actor) or self._may_be_admitted(actor, target)):
+    def into(self, target: Principal, actors: Container[int]) -> Iterator[Escalation]:
+        """The surest way to become the target, for each actor that has one.
+
+        `actors` are the ids of those that count when their turn comes.
+        """
+        for actor in self._who_could_become(target):
+            if actor is target or id(actor) not in actors:
                 continue
             best = max(self._ways(actor, target), key=lambda e: e.confidence, default=None)
             if best is not None:
                 yield best
 
+    def _who_could_become(self, target: Principal) -> Iterable[Principal]:
+        """Those that act on others, and those whom a trust policy could mean, as in the graph."""
+        visitors = self._visitors
+        admitted = self._admits(target)
+        if _ANYBODY in admitted:
+            return visitors.all
+        places = set(visitors.active)
+        for name in admitted:
+            places.update(visitors.named.get(name, ()))
+        if _ACCOUNT in admitted:
+            places.update(visitors.assuming)
+        return [visitors.all[place] for place in sorted(places)]
+
+    @functools.cached_property
+    def _visitors(self) -> _Visitors:
+        actors = [p for p in self.graph.principals if p.kind is not PrincipalKind.GROUP]
+        found = _Visitors(actors)
+        for place, actor in enumerate(actors):
+            found.named.setdefault(_last_name(actor.arn.text), []).append(place)
+            if self._acts_on_others(actor):
+                found.active.append(place)
+            if "sts:AssumeRole" in self._held(actor):
+                found.assuming.append(place)
+        return found
+
     def _acts_on_others(self, actor: Principal) -> bool:
         """Whether it may use a method on another principal beside assuming it as a role."""
-        found = self._active.get(id(actor))
-        if found is None:
-            found = self._active[id(actor)] = any(
-                method.gain is Gain.TARGET and not _must_assume(method)
-                for kind in _ON_OTHERS
-                for method in self._ready_for(actor, kind)
-            )
-        return found
+        return any(
+            method.gain is Gain.TARGET and not _must_assume(method)
+            for kind in _ON_OTHERS
+            for method in self._ready_for(actor, kind)
+        )
 
     def _ways(self, actor: Principal, target: Principal) -> Iterator[Escalation]:
         if not self.is_in_reach(actor, target) and not self._is_named(actor, target):
@@ -658,17 +713,17 @@ class Escalations:
 
     def _ready_for(self, actor: Principal, kind: MethodKind) -> tuple[Method, ...]:
         """The methods of a kind whose actions the actor has at all."""
-        key = (id(actor), kind)
+        if actor.kind is PrincipalKind.GROUP:
+            return ()
+        key = (self._held(actor), actor.is_user, kind)
         found = self._ready.get(key)
         if found is None:
-            found = self._ready[key] = tuple(self._find_ready(actor, kind))
+            found = self._ready[key] = tuple(self._find_ready(*key))
         return found
 
-    def _find_ready(self, actor: Principal, kind: MethodKind) -> Iterator[Method]:
-        if actor.kind is PrincipalKind.GROUP:
-            return
-        held = self._held(actor)
-        is_user = actor.is_user
+    def _find_ready(
+        self, held: frozenset[str], is_user: bool, kind: MethodKind
+    ) -> Iterator[Method]:
         for method in self._by_kind.get(kind, ()):
             if method.actor is Actor.USER and not is_user:
                 continue
@@ -844,7 +899,7 @@ class Escalations:
         """Whether being in a group gives an actor something worth having."""
         if self.graph.effective(group).is_admin is Truth.YES:
             return True
-        return bool(self.power(group) - self.power(actor))
+        return self._has_more_power(group, actor)
 
     def _existing(self, permission: Permission, binding: _Binding) -> Iterator[str | Pattern]:
         """The workload in question; where a role is passed, whatever could be given it."""

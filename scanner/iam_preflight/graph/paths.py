@@ -14,7 +14,7 @@ from iam_preflight.findings import Confidence
 from iam_preflight.graph.model import PrincipalKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from iam_preflight.graph.escalation import Escalation
     from iam_preflight.graph.model import Graph, Principal
@@ -83,25 +83,24 @@ class Paths:
 
     def _search(self, ends: list[Principal]) -> Iterator[tuple[int, Escalation]]:
         remaining = {
-            id(p): p
+            id(p)
             for p in self.graph.principals
             if p.kind in (PrincipalKind.ROLE, PrincipalKind.USER)
         }
-        for end in ends:
-            remaining.pop(id(end), None)
+        remaining.difference_update(map(id, ends))
         frontier: list[Principal] = ends
         for _ in range(MAX_HOPS):
             reached: list[Principal] = []
             for target in frontier:
-                for hop in self._into(target, list(remaining.values())):
-                    if remaining.pop(id(hop.actor), None) is not None:
-                        yield id(hop.actor), hop
-                        reached.append(hop.actor)
+                for hop in self._into(target, remaining):
+                    remaining.discard(id(hop.actor))
+                    yield id(hop.actor), hop
+                    reached.append(hop.actor)
             if not reached or not remaining:
                 return
             frontier = reached
 
-    def _into(self, target: Principal, actors: Iterable[Principal]) -> Iterator[Escalation]:
+    def _into(self, target: Principal, actors: set[int]) -> Iterator[Escalation]:
         for hop in self.graph.escalations.into(target, actors):
             if hop.confidence is not Confidence.LOW:
                 yield hop

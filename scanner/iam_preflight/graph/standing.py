@@ -46,7 +46,7 @@ def standing_of(principal: Principal, graph: Graph) -> Standing:
         return Standing.ADMIN
     if escalations.is_powerful(principal):
         return Standing.ESCALATING
-    return Standing.SENSITIVE if escalations.power(principal) else Standing.ORDINARY
+    return Standing.SENSITIVE if escalations.is_sensitive(principal) else Standing.ORDINARY
 
 
 def changes_sensitive(principal: Principal, graph: Graph) -> bool:

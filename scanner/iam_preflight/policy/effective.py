@@ -146,6 +146,9 @@ class Effective:
 
     def grants(self, action: str) -> Iterator[Grant]:
         """The statements that give an action, for all that the other policies leave of it."""
+        return self._grants(action, only_broad=False)
+
+    def _grants(self, action: str, *, only_broad: bool) -> Iterator[Grant]:
         known = self.catalog.action(action)
         if known is None:
             return
@@ -156,6 +159,8 @@ class Effective:
                 if not statement.is_allow:
                     continue
                 how_broad, widest = breadth(statement, known)
+                if only_broad and how_broad is Truth.NO:
+                    continue
                 asked = widest or next(iter(statement.resources), None)
                 is_open = statement.is_not_resource or asked is None or known.is_only_star
                 decision = self.allows(name, "*" if is_open else asked)
@@ -175,7 +180,7 @@ class Effective:
     def broad(self, action: str) -> Grant | None:
         """The widest grant of an action that is broad within every limit; None without one."""
         best: Grant | None = None
-        for grant in self.grants(action):
+        for grant in self._grants(action, only_broad=True):
             if not grant.is_broad or not self.is_broad_within_limits(grant):
                 continue
             if _sureness(grant) is Truth.YES:
