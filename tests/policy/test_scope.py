@@ -2,8 +2,12 @@ import pytest
 from policy_helpers import allow, policy
 
 from iam_preflight.knowledge.catalog import catalog
+from iam_preflight.policy.document import Pattern
+from iam_preflight.policy.openness import Openings
 from iam_preflight.policy.scope import Strength, breadth, judge, restriction
 from iam_preflight.policy.truth import Truth
+from iam_preflight.source import SourceFile
+from iam_preflight.values import Reason, Unknown
 
 facts = catalog()
 
@@ -55,6 +59,19 @@ def test_a_fixed_part_of_the_name_is_not(resource, action):
 def test_a_variable_without_a_value_may_be_a_wildcard():
     assert how_broad("«var.resource»", "s3:GetObject") is Truth.MAYBE
     assert how_broad("arn:aws:s3:::data-«var.name»/*", "s3:GetObject") is Truth.NO
+
+
+def test_holes_of_one_name_are_told_apart_by_what_they_stand_for():
+    # two templates: a parameter `Queue` in one, a queue of that name in the other
+    openings = Openings(facts)
+    source = SourceFile("policy.json", b"").whole()
+
+    def maybe_broad(reason):
+        hole = Unknown(reason, "Queue", source)
+        return openings.broad_masks("sqs", Pattern(("arn:aws:sqs:::", hole), source))[1]
+
+    assert maybe_broad(Reason.PARAMETER)
+    assert not maybe_broad(Reason.COMPUTED)
 
 
 def test_everything_but_something_is_broad():

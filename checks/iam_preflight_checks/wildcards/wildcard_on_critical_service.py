@@ -143,7 +143,7 @@ class WildcardOnCriticalService(Rule):
         severity = exposure.severity_as_written(severity, actions)
         if not actions & opening.open:
             severity = severity.lowered()
-        if not exposure.left(actions):
+        if not exposure.is_any_left(actions):
             severity = severity.lowered(2)
         return self.finding(
             f"{exposure.who} may use {used(exposure, actions)} on {where(resource)}"

@@ -38,7 +38,7 @@ from iam_preflight.policy.document import Effect, Pattern
 from iam_preflight.policy.effective import Effective
 from iam_preflight.policy.evaluate import PolicySet, Request
 from iam_preflight.policy.globs import Wildcards, may_meet, text_tokens
-from iam_preflight.policy.match import action_matches, tokens_of
+from iam_preflight.policy.match import action_matches
 from iam_preflight.policy.scope import Strength, restriction
 from iam_preflight.policy.truth import Doubt, Truth
 
@@ -264,7 +264,7 @@ class Escalations:
         found = self._worths.get(id(principal))
         if found is None:
             catalog = self.permissions.evaluator.catalog
-            sensitive = catalog.sensitive_of(self.graph.effective(principal).possible)
+            sensitive = self.graph.effective(principal).possible & catalog.sensitive
             found = sensitive - catalog.classes[ActionClass.COMMONPLACE]
             self._worths[id(principal)] = found
         return found
@@ -501,7 +501,7 @@ class Escalations:
             return False
         bounded = self.graph.effective(actor)
         free = self.permissions.without_boundary(actor)
-        return bool(bounded.catalog.sensitive_of(free.possible - bounded.possible))
+        return bool((free.possible - bounded.possible) & bounded.catalog.sensitive)
 
     def guardrail_of(self, escalation: Escalation) -> Place:
         """What an escalation of the guard kind removes, with what to call it."""
@@ -927,7 +927,7 @@ class Escalations:
         known = self.permissions.evaluator.catalog.action(action)
         if known is None:
             return False
-        wanted = tokens_of(arn, Wildcards.ARN)
+        wanted = arn.arn_tokens
         service = arn.text.split(":")[2:3]
         return any(
             glob.split(":")[2:3] == service and may_meet(wanted, text_tokens(glob, Wildcards.ARN))

@@ -8,6 +8,7 @@ that several documents show (a shared policy document) is one exposure, with all
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from iam_preflight.values import Assumptions
 
 MAX_CHECKED = 64
-"""So many actions are put before a holder's limits one by one; the rest counts as left."""
+"""So many actions are put before a holder's limits one by one."""
 
 MAX_RELATED = 3
 
@@ -99,27 +100,29 @@ class Exposure:
             found.append(effective)
         return tuple(found) or None
 
-    def left(self, actions: ActionSet) -> ActionSet:
-        """Those actions that some holder may still use on everything, its other policies told."""
+    def is_any_left(self, actions: ActionSet) -> bool:
+        """Whether some holder may use any of those actions on everything, its other policies told.
+
+        Asked of the first few actions only; of nobody's where some holder has no other policy.
+        """
         if self._limited is None:
-            return actions
+            return bool(actions)
         possible = self.catalog.nothing
         for effective in self._limited:
             possible |= actions & effective.possible
-        names = tuple(possible)[:MAX_CHECKED]
-        kept = [a for a in names if any(self._is_left(a, e) for e in self._limited)]
-        if len(kept) == len(names):
-            return possible
-        return self.catalog.expand_all(tuple(kept))
+        asked = itertools.islice(possible, MAX_CHECKED)
+        return any(self._is_left(action, one) for action in asked for one in self._limited)
 
     def _is_left(self, action: str, effective: Effective) -> bool:
         """Whether a holder's other policies leave an action of the statement on everything."""
-        own = self.statement.span
         return any(
             grant.breadth is not Truth.NO and effective.is_broad_within_limits(grant)
-            for grant in effective.grants(action)
-            if grant.statement.span.source is own.source and grant.statement.span.start == own.start
+            for grant in effective.grants(action, self._is_written_here)
         )
+
+    def _is_written_here(self, statement: Statement) -> bool:
+        own = self.statement.span
+        return statement.span.source is own.source and statement.span.start == own.start
 
     # ---- what a finding about it says
 
@@ -142,7 +145,7 @@ class Exposure:
     def severity(self, base: Severity, actions: ActionSet) -> Severity:
         """A rule's severity for these actions: milder where context or the holders' limits are."""
         base = self.severity_as_written(base, actions)
-        return base if self.left(actions) else base.lowered(2)
+        return base if self.is_any_left(actions) else base.lowered(2)
 
     def severity_as_written(self, base: Severity, actions: ActionSet) -> Severity:
         """The same without asking what the holders' other policies leave."""
@@ -156,7 +159,7 @@ class Exposure:
 
     def confidence(self, actions: ActionSet) -> Confidence:
         """High where at least one of the actions is open whatever the unknowns are."""
-        return Confidence.HIGH if actions & self.opening.sure else Confidence.LOW
+        return Confidence.HIGH if self.opening.sure.meets(actions) else Confidence.LOW
 
     def confidence_in(self, action: str) -> Confidence:
         """High where the action is on everything for sure, whatever its conditions are."""

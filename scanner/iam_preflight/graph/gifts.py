@@ -39,7 +39,7 @@ class Gift(Struct, frozen=True):
     def is_left(self, policy: Policy, attachment: Attachment, graph: Graph) -> bool:
         """Whether the holder's other policies leave any of it."""
         return any(
-            Exposure(graph, policy, opening, (attachment,)).left(actions)
+            Exposure(graph, policy, opening, (attachment,)).is_any_left(actions)
             for opening, actions in self.parts
         )
 

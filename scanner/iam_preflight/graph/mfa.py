@@ -196,7 +196,7 @@ def left_open(statement: Statement, catalog: Catalog) -> ActionSet:
     spared = ~statement_actions(statement, catalog)
     harmless = catalog.expand_all(mfa_actions().self_service + mfa_actions().may_be_spared)
     changes = spared.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
-    return catalog.sensitive_of(changes) - harmless
+    return (changes & catalog.sensitive) - harmless
 
 
 # ---------------------------------------------------------------- what is left without it
@@ -249,7 +249,7 @@ def broad_without_mfa(effective: Effective, action: str) -> Grant | None:
     """A broad grant of an action that asks for no second factor; None without one."""
     if not any(action in left_without_mfa(effective, way) for way in SignIn):
         return None
-    for grant in effective.grants(action):
+    for grant in effective.grants(action, only_broad=True):
         if grant.is_broad and grant.is_sure and not requires_mfa(grant.statement):
             return grant
     return None

@@ -21,8 +21,7 @@ from iam_preflight.graph.trust import role_of
 from iam_preflight.policy.callers import Caller
 from iam_preflight.policy.document import DocumentUse, Pattern
 from iam_preflight.policy.evaluate import Decision, PolicySet, Request
-from iam_preflight.policy.globs import Wildcards
-from iam_preflight.policy.match import text_matches, tokens_of
+from iam_preflight.policy.match import text_matches
 from iam_preflight.policy.truth import Truth
 from iam_preflight.resources import Resource
 from iam_preflight.values import Reason, Unknown, is_null
@@ -188,8 +187,8 @@ def _is_in(arn: str, owner: Pattern | None, policy: Policy) -> Truth:
     if owner is not None:
         patterns = [replace(owner, parts=(*owner.parts, part)) for part in _PARTS]
         # what a name has in it is no wildcard; names that begin alike are others
-        return max(text_matches(tokens_of(each, Wildcards.ARN), wanted) for each in patterns)
+        return max(text_matches(each.arn_tokens, wanted) for each in patterns)
     for statement in policy.document.statements:
         patterns += [pattern for pattern in statement.resources if pattern.text != "*"]
-    found = [text_matches(tokens_of(each, Wildcards.ARN), wanted) for each in patterns]
+    found = [text_matches(each.arn_tokens, wanted) for each in patterns]
     return min(max(found, default=Truth.NO), Truth.MAYBE)

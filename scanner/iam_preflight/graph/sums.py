@@ -39,7 +39,7 @@ def contributions(principal: Principal, graph: Graph) -> tuple[Contribution, ...
     for probe in admin_probes():
         givers[probe] = [
             grant
-            for grant in effective.grants(probe)
+            for grant in effective.grants(probe, only_broad=True)
             if grant.is_broad and effective.is_broad_within_limits(grant)
         ]
     chosen = _cover(givers)

@@ -30,7 +30,7 @@ class ActionSet:
     look at the known actions only.
     """
 
-    __slots__ = ("_catalog", "_masks", "_rest")
+    __slots__ = ("_catalog", "_masks", "_rest", "_services")
 
     def __init__(self, catalog: Catalog, masks: dict[str, int], rest: int = 0) -> None:
         self._catalog = catalog
@@ -39,6 +39,7 @@ class ActionSet:
         self._masks = masks
         self._rest = rest
         """The mask of every service that has none of its own: 0 or -1."""
+        self._services: tuple[str, ...] | None = None
 
     def mask(self, service: str) -> int:
         return self._masks.get(service, self._rest)
@@ -69,6 +70,10 @@ class ActionSet:
         return found if boundless is None else boundless | found
 
     def __or__(self, other: ActionSet) -> ActionSet:
+        if other.is_nothing or self.is_everything:
+            return self
+        if self.is_nothing or other.is_everything:
+            return other
         if not (self._rest or other._rest):
             return ActionSet.union(self._catalog, (self, other))
         masks = {
@@ -78,6 +83,10 @@ class ActionSet:
         return ActionSet(self._catalog, masks, self._rest | other._rest)
 
     def __and__(self, other: ActionSet) -> ActionSet:
+        if other.is_everything or self.is_nothing:
+            return self
+        if self.is_everything or other.is_nothing:
+            return other
         if not self._rest:
             masks = {service: mask & other.mask(service) for service, mask in self._masks.items()}
         elif not other._rest:
@@ -94,6 +103,8 @@ class ActionSet:
         return ActionSet(self._catalog, masks, ~self._rest)
 
     def __sub__(self, other: ActionSet) -> ActionSet:
+        if other.is_nothing:
+            return self
         if self._rest:
             return self & ~other
         masks = {service: mask & ~other.mask(service) for service, mask in self._masks.items()}
@@ -103,6 +114,14 @@ class ActionSet:
         """Whether every known action of the other set is in this one."""
         return not other - self
 
+    def meets(self, other: ActionSet) -> bool:
+        """Whether the two have a known action in common."""
+        if self._rest or other._rest:
+            return bool(self & other)
+        if len(other._masks) < len(self._masks):
+            return other.meets(self)
+        return any(mask & other._known(service) for service, mask in self._masks.items())
+
     # ---- looking inside
 
     @property
@@ -111,10 +130,17 @@ class ActionSet:
         return self._rest == -1 and not self._masks
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether nothing at all is in it, not even what AWS may add."""
+        return not self._masks and not self._rest
+
+    @property
     def services(self) -> tuple[str, ...]:
         """The services of which at least one known action is in the set, sorted."""
-        names = self._catalog.services if self._rest else self._masks
-        return tuple(sorted(name for name in names if self._known(name)))
+        if self._services is None:
+            names = self._catalog.services if self._rest else self._masks
+            self._services = tuple(sorted(name for name in names if self._known(name)))
+        return self._services
 
     def of_service(self, service: str) -> ActionSet:
         return ActionSet(self._catalog, {service: self.mask(service)})
@@ -125,8 +151,9 @@ class ActionSet:
         return mask == -1 or not self._catalog.service(service).full & ~mask
 
     def at_level(self, *levels: AccessLevel) -> ActionSet:
+        names = self._catalog.services if self._rest else self._masks
         masks: dict[str, int] = {}
-        for name in self.services:
+        for name in names:
             service = self._catalog.service(name)
             wanted = 0
             for level in levels:

@@ -471,14 +471,9 @@ class Catalog:
     @functools.cached_property
     def sensitive(self) -> ActionSet:
         """Permissions management and the classes that are worth as much."""
-        return self.sensitive_of(self.everything)
-
-    def sensitive_of(self, actions: ActionSet) -> ActionSet:
-        """Those of the actions that are sensitive, without reading any other service."""
-        found = actions.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)
-        for name in self._class_file.sensitive:
-            found |= actions & self.classes[name]
-        return found
+        managing = self.everything.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)
+        worth_as_much = (self.classes[name] for name in self._class_file.sensitive)
+        return ActionSet.union(self, (managing, *worth_as_much))
 
     # ---- condition keys
 

@@ -8,15 +8,19 @@ element may be there only under assumptions; neither ever removes a statement.
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from iam_preflight.policy.context import texts_of
+from iam_preflight.policy.globs import Wildcards, tokenize
 from iam_preflight.values import MASK, Fragment, Unknown, parts_of
 
 if TYPE_CHECKING:
+    from iam_preflight.policy.automaton import Tokens
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions, Reference, Value
 
@@ -48,7 +52,7 @@ class Resolution(Enum):
     NONE = "none"
 
 
-class Pattern(Struct, frozen=True):
+class Pattern(Struct, frozen=True, dict=True):
     """Text to be matched: known parts and holes, in which `*` and `?` may be wildcards."""
 
     parts: tuple[str | Unknown, ...]
@@ -76,6 +80,11 @@ class Pattern(Struct, frozen=True):
         if len(self.parts) == 1 and isinstance(self.parts[0], str):
             return self.parts[0]
         return "".join(part if isinstance(part, str) else f"«{part.label}»" for part in self.parts)
+
+    @functools.cached_property
+    def arn_tokens(self) -> Tokens:
+        """The ARNs that it matches, holes as symbols, policy variables as plain text."""
+        return tokenize(texts_of(self.parts), Wildcards.ARN)
 
     def __str__(self) -> str:
         return self.text

@@ -16,7 +16,7 @@ from iam_preflight.policy.scope import Judgement, Strength, breadth, judge
 from iam_preflight.policy.truth import Doubt, Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from iam_preflight.knowledge.catalog import Catalog
     from iam_preflight.policy.callers import Caller
@@ -127,7 +127,7 @@ class Effective:
         if resource == "*":
             known = self.catalog.action(action)
             arn = None if known is not None and known.is_only_star else "*"
-        key = (action, arn if arn is None or isinstance(arn, str) else arn.parts, context)
+        key = (action, arn if arn is None or isinstance(arn, str) else arn.arn_tokens, context)
         found = self._decisions.get(key)
         if found is None:
             request = Request(action, arn, self.caller, context)
@@ -144,11 +144,17 @@ class Effective:
             for statement, _ in matcher(document).about(lower)
         )
 
-    def grants(self, action: str) -> Iterator[Grant]:
-        """The statements that give an action, for all that the other policies leave of it."""
-        return self._grants(action, only_broad=False)
+    def grants(
+        self,
+        action: str,
+        is_asked: Callable[[Statement], bool] = lambda _: True,
+        *,
+        only_broad: bool = False,
+    ) -> Iterator[Grant]:
+        """The statements that give an action, for all that the other policies leave of it.
 
-    def _grants(self, action: str, *, only_broad: bool) -> Iterator[Grant]:
+        Deciding is what takes time: who looks at few statements says which.
+        """
         known = self.catalog.action(action)
         if known is None:
             return
@@ -156,7 +162,7 @@ class Effective:
         for document in self.policies.identity:
             for matcher, _ in self.evaluator.matcher(document).about(name.lower()):
                 statement = matcher.statement
-                if not statement.is_allow:
+                if not statement.is_allow or not is_asked(statement):
                     continue
                 how_broad, widest = breadth(statement, known)
                 if only_broad and how_broad is Truth.NO:
@@ -180,7 +186,7 @@ class Effective:
     def broad(self, action: str) -> Grant | None:
         """The widest grant of an action that is broad within every limit; None without one."""
         best: Grant | None = None
-        for grant in self._grants(action, only_broad=True):
+        for grant in self.grants(action, only_broad=True):
             if not grant.is_broad or not self.is_broad_within_limits(grant):
                 continue
             if _sureness(grant) is Truth.YES:

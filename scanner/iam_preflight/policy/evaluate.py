@@ -155,7 +155,7 @@ class Evaluator:
         """An ARN or a pattern of ARNs, made ready once."""
         if isinstance(arn, ResourceArn):
             return arn
-        key = arn if arn is None or isinstance(arn, str) else arn.parts
+        key = arn if arn is None or isinstance(arn, str) else arn.arn_tokens
         found = self._arns.get(key)
         if found is None:
             found = self._arns[key] = ResourceArn(arn)

@@ -89,7 +89,7 @@ class ResourceArn:
         elif isinstance(arn, str):
             self.tokens = text_tokens(arn, Wildcards.ARN)
         else:
-            self.tokens = tokenize(texts_of(arn.parts), Wildcards.ARN)
+            self.tokens = arn.arn_tokens
 
     @classmethod
     def exactly(cls, arn: str) -> ResourceArn:
@@ -277,6 +277,9 @@ class StatementMatcher:
 
     def _tokens(self, variable: Callable[[str], Tokens] | None) -> Iterator[tuple[Tokens, bool]]:
         for pattern in self.statement.resources:
+            if variable is None:
+                yield pattern.arn_tokens, bool(pattern.assumptions)
+                continue
             try:
                 tokens = tokenize(texts_of(pattern.parts), Wildcards.ARN, variable)
             except UnresolvedVariableError:

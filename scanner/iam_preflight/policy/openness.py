@@ -14,18 +14,24 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from iam_preflight.knowledge.actionset import ActionSet
-from iam_preflight.policy.context import texts_of
 from iam_preflight.policy.document import Effect
 from iam_preflight.policy.effective import admin_probes, is_unconditional, statement_actions
-from iam_preflight.policy.globs import Wildcards, is_anything, tokenize
+from iam_preflight.policy.globs import is_anything
 from iam_preflight.policy.match import as_glob
-from iam_preflight.policy.scope import Judgement, Strength, judge, leaves_name_open
+from iam_preflight.policy.scope import (
+    Judgement,
+    Strength,
+    judge,
+    leaves_name_open,
+    may_be_wildcard,
+)
 from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iam_preflight.knowledge.catalog import Action, Catalog
+    from iam_preflight.policy.automaton import Tokens
     from iam_preflight.policy.document import Condition, Document, Pattern, Statement
     from iam_preflight.values import Assumptions
 
@@ -114,9 +120,9 @@ class Opening:
         if not statement.has_resource:
             return False
         if statement.is_not_resource:
-            return not any(is_anything(_tokens(p)) for p in statement.resources)
+            return not any(is_anything(p.arn_tokens) for p in statement.resources)
         for pattern in statement.resources:
-            if is_anything(_tokens(pattern)) or as_glob(pattern, "\0") in _EVERYTHING:
+            if is_anything(pattern.arn_tokens) or as_glob(pattern, "\0") in _EVERYTHING:
                 return True
             if not is_sure and leaves_name_open(pattern, "") is not Truth.NO:
                 return True
@@ -188,11 +194,10 @@ class Opening:
         """The pattern that covers an action; None where `NotAction` leaves it in."""
         if self.statement.is_not_action:
             return None
-        patterns = self.statement.actions
-        for pattern in patterns:
-            if pattern.is_known and action in self.catalog.expand(pattern.text):
+        for pattern, covered in self._patterns:
+            if covered is not None and action in covered:
                 return pattern
-        return next((pattern for pattern in patterns if not pattern.is_known), None)
+        return next((pattern for pattern, covered in self._patterns if covered is None), None)
 
     def action_patterns(self, actions: ActionSet) -> list[Pattern]:
         """The patterns that cover at least one of the actions, as written."""
@@ -200,9 +205,15 @@ class Opening:
             return []
         return [
             pattern
-            for pattern in self.statement.actions
-            if not pattern.is_known or self.catalog.expand(pattern.text) & actions
+            for pattern, covered in self._patterns
+            if covered is None or covered.meets(actions)
         ]
+
+    @functools.cached_property
+    def _patterns(self) -> tuple[tuple[Pattern, ActionSet | None], ...]:
+        """The action patterns with what each covers; None where it has holes."""
+        expand = self.catalog.expand
+        return tuple((p, expand(p.text) if p.is_known else None) for p in self.statement.actions)
 
     def resource_pattern(self, action: Action | None = None) -> Pattern | None:
         """The widest resource pattern for an action; None where `NotResource` leaves it in."""
@@ -247,7 +258,7 @@ class Openings:
         self._openings: dict[int, tuple[Document, tuple[Opening, ...]]] = {}
         self._denied: dict[int, _Denials] = {}
         self._narrowable: dict[str, int] = {}
-        self._broad: dict[tuple[str, tuple[str, ...]], tuple[int, int]] = {}
+        self._broad: dict[tuple[str, Tokens, bool], tuple[int, int]] = {}
 
     def of(self, document: Document) -> tuple[Opening, ...]:
         """One for each Allow statement."""
@@ -273,7 +284,7 @@ class Openings:
 
     def broad_masks(self, service: str, pattern: Pattern) -> tuple[int, int]:
         """The actions of a service for which a resource pattern is, and may be, broad."""
-        key = (service, texts_of(pattern.parts))
+        key = (service, pattern.arn_tokens, may_be_wildcard(pattern))
         found = self._broad.get(key)
         if found is None:
             found = self._broad[key] = self._find_broad(service, pattern)
@@ -363,7 +374,3 @@ def _opposite(condition: Condition) -> Condition | None:
     is_if_exists = not (how.is_if_exists or how.is_negated) and base != "null"
     operator = replace(how, base=base, is_negated=is_negated, is_if_exists=is_if_exists)
     return replace(condition, operator=operator, values=values)
-
-
-def _tokens(pattern: Pattern) -> tuple[str, ...]:
-    return tokenize(texts_of(pattern.parts), Wildcards.ARN)

@@ -21,7 +21,6 @@ from iam_preflight.policy.conditions import (
     compare,
     network_of,
 )
-from iam_preflight.policy.context import texts_of
 from iam_preflight.policy.globs import (
     ARN_COLONS,
     Relation,
@@ -31,7 +30,6 @@ from iam_preflight.policy.globs import (
     may_meet,
     relation,
     text_tokens,
-    tokenize,
 )
 from iam_preflight.policy.match import text_matches
 from iam_preflight.policy.truth import Truth
@@ -68,13 +66,18 @@ def is_broad(pattern: Pattern, action: Action) -> Truth:
 
 def leaves_name_open(pattern: Pattern, template: str) -> Truth:
     """Whether a resource pattern covers every name of one type, given the type's ARN template."""
-    wanted = _tokens(pattern)
+    wanted = pattern.arn_tokens
     if _leaves_name_open(wanted, template):
         return Truth.YES
-    if any(hole.reason in _OPEN_REASONS for hole in pattern.holes):
+    if may_be_wildcard(pattern):
         opened = tuple(ANY if isinstance(sign, Symbol) else sign for sign in wanted)
         return Truth.MAYBE if _leaves_name_open(opened, template) else Truth.NO
     return Truth.NO
+
+
+def may_be_wildcard(pattern: Pattern) -> bool:
+    """Whether one of its holes may turn out to be a wildcard."""
+    return any(hole.reason in _OPEN_REASONS for hole in pattern.holes)
 
 
 @functools.lru_cache(maxsize=65536)
@@ -127,7 +130,7 @@ def breadth(statement: Statement, action: Action) -> tuple[Truth, Pattern | None
     if not statement.has_resource:
         return Truth.NO, None
     if statement.is_not_resource:
-        everything = any(is_anything(_tokens(p)) for p in statement.resources)
+        everything = any(is_anything(p.arn_tokens) for p in statement.resources)
         return Truth.of(not everything and not action.is_only_star), None
     best: tuple[Truth, Pattern | None] = (Truth.NO, None)
     for pattern in statement.resources:
@@ -135,10 +138,6 @@ def breadth(statement: Statement, action: Action) -> tuple[Truth, Pattern | None
         if truth > best[0]:
             best = (truth, pattern)
     return best
-
-
-def _tokens(pattern: Pattern) -> Tokens:
-    return tokenize(texts_of(pattern.parts), Wildcards.ARN)
 
 
 # ---- conditions (S4)
