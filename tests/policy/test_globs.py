@@ -74,6 +74,27 @@ def test_relations_hold_for_every_short_text(left, right):
     assert relation(text(left), text(right)) is expected
 
 
+def by_automaton(left, right):
+    """How two patterns relate, without any of the short cuts."""
+    found = {signature for signature, _ in Automaton((left, right)).classes(50_000, require=0)}
+    if 3 not in found:
+        return Relation.DISJOINT
+    return Relation.OVERLAPS if 1 in found else Relation.INSIDE
+
+
+PARTS = st.lists(st.sampled_from(["a", "b", "*", "?", ":", HOLE, OTHER]), max_size=6)
+ARN_PARTS = st.lists(PARTS, min_size=6, max_size=6).map(
+    lambda segments: [sign for segment in segments for sign in (":", *segment)][1:]
+)
+
+
+@settings(deadline=None)
+@given(st.one_of(st.tuples(PARTS, PARTS), st.tuples(ARN_PARTS, ARN_PARTS)))
+def test_short_cuts_relate_as_the_automaton_does(pair):
+    left, right = (tokenize(parts, Wildcards.ARN) for parts in pair)
+    assert relation(left, right) is by_automaton(left, right)
+
+
 @given(st.lists(PATTERN, min_size=1, max_size=4), VALUE)
 def test_classes_hold_the_signature_of_every_text_with_a_text_that_has_it(patterns, value):
     automaton = Automaton([text(pattern) for pattern in patterns])

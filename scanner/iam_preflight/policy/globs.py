@@ -46,6 +46,8 @@ _AWS_ITSELF: Tokens = tuple("aws")
 _CROSSING = {"*": ANY, "?": ONE}
 _STAYING = {"*": ANY_INSIDE, "?": ONE_INSIDE}
 _STARS = (ANY, ANY_INSIDE)
+_REACHING = frozenset((":", ANY, ONE))
+"""What stands for a colon, or may."""
 
 
 class Wildcards(Enum):
@@ -152,11 +154,11 @@ def is_anything(pattern: Tokens) -> bool:
 
 def is_concrete(pattern: Tokens) -> bool:
     """Whether the pattern is one known text."""
-    return all(len(token) == 1 for token in pattern)
+    return max(map(len, pattern), default=1) == 1
 
 
 def has_symbols(pattern: Tokens) -> bool:
-    return any(isinstance(token, Symbol) for token in pattern)
+    return Symbol in map(type, pattern)
 
 
 def shown(pattern: Tokens) -> str:
@@ -211,18 +213,44 @@ def relation(left: Tokens, right: Tokens) -> Relation:
         return Relation.INSIDE
     if _ends_differ(left, right):
         return Relation.DISJOINT
-    ours, our_rest = _fields(left)
-    theirs, their_rest = _fields(right)
-    if any(a != b for a, b in zip(ours, theirs, strict=False) if a and b):
+    ours, theirs = _segments(left), _segments(right)
+    if ours is not None and theirs is not None:
+        return _relation_of_segments(ours, theirs)
+    known, known_too = _fields(left), _fields(right)
+    if any(a != b for a, b in zip(known, known_too, strict=False) if a and b):
         return Relation.DISJOINT
-    if our_rest and their_rest and _ends_differ(our_rest, their_rest):
+    return _relation_inside(left, right)
+
+
+def _relation_of_segments(left: tuple[Tokens, ...], right: tuple[Tokens, ...]) -> Relation:
+    """How two ARNs relate whose colons lie upon each other: as their segments do."""
+    found = Relation.INSIDE
+    for ours, theirs in zip(left, right, strict=True):
+        if ours == theirs:
+            continue
+        each = _relation_inside(ours, theirs)
+        if each is Relation.DISJOINT:
+            return Relation.DISJOINT
+        if each is Relation.OVERLAPS:
+            found = Relation.OVERLAPS
+    return found
+
+
+@functools.lru_cache(maxsize=65536)
+def _relation_inside(left: Tokens, right: Tokens) -> Relation:
+    """How two different patterns relate, or two segments, whatever their colons are."""
+    if _ends_differ(left, right):
         return Relation.DISJOINT
+    left, right = _without_common_ends(left, right)
+    easy = _relation_to_star(left, right)
+    if easy is not None:
+        return easy
     if is_concrete(left) and not has_symbols(right):
-        matches = regex_of(right).match("".join(left))
-        return Relation.INSIDE if matches else Relation.DISJOINT
+        is_match = not is_concrete(right) and regex_of(right).match("".join(left))
+        return Relation.INSIDE if is_match else Relation.DISJOINT
     if is_concrete(right) and not has_symbols(left):
-        matches = regex_of(left).match("".join(right))
-        return Relation.OVERLAPS if matches else Relation.DISJOINT
+        is_match = regex_of(left).match("".join(right))
+        return Relation.OVERLAPS if is_match else Relation.DISJOINT
     only_left = both = False
     try:
         for signature, _ in Automaton((left, right)).classes(MAX_STATES, require=0):
@@ -235,15 +263,44 @@ def relation(left: Tokens, right: Tokens) -> Relation:
     return Relation.INSIDE if both else Relation.DISJOINT
 
 
+def _without_common_ends(left: Tokens, right: Tokens) -> tuple[Tokens, Tokens]:
+    """Two patterns without the characters that both begin or end with."""
+    shorter = min(len(left), len(right))
+    start = 0
+    while start < shorter and left[start] == right[start] and left[start] not in _WILDCARDS:
+        start += 1
+    end = 0
+    while (
+        end < shorter - start
+        and left[-1 - end] == right[-1 - end]
+        and left[-1 - end] not in _WILDCARDS
+    ):
+        end += 1
+    return left[start : len(left) - end], right[start : len(right) - end]
+
+
+def _relation_to_star(left: Tokens, right: Tokens) -> Relation | None:
+    """How two patterns relate one of which is a lone `*`; None where that takes more."""
+    if right == (ANY,) or (right == (ANY_INSIDE,) and _REACHING.isdisjoint(left)):
+        return Relation.INSIDE
+    if left == (ONE, ANY) and right and len(right[0]) == 1:
+        return Relation.OVERLAPS
+    is_star = left == (ANY,) or (left == (ANY_INSIDE,) and ":" not in right)
+    if is_star and not all(token in _STARS for token in right):
+        return Relation.OVERLAPS
+    return None
+
+
 def relation_in_place(left: Tokens, right: Tokens) -> Relation:
     """How two ARNs relate where each unknown partition, region or account is the other's.
 
     `arn:aws:iam::${var.account}:role/app` is most likely the role `app` of the code. But what is
     AWS's own (`arn:aws:iam::aws:policy/…`) is in nobody's account.
     """
-    ours, theirs = _segments(left), _segments(right)
-    if ours is None or theirs is None:
+    ours, segments = _segments(left), _segments(right)
+    if ours is None or segments is None:
         return Relation.DISJOINT
+    theirs = list(segments)
     for at in _PLACES:
         if _is_symbol(ours[at]) or _is_symbol(theirs[at]):
             if at == _ACCOUNT and _AWS_ITSELF in (ours[at], theirs[at]):
@@ -252,7 +309,8 @@ def relation_in_place(left: Tokens, right: Tokens) -> Relation:
     return relation(left, _joined(theirs))
 
 
-def _segments(arn: Tokens) -> list[Tokens] | None:
+@functools.lru_cache(maxsize=65536)
+def _segments(arn: Tokens) -> tuple[Tokens, ...] | None:
     """The segments of an ARN, the last one whole; None where a wildcard reaches over a colon."""
     found: list[Tokens] = []
     start = 0
@@ -261,8 +319,8 @@ def _segments(arn: Tokens) -> list[Tokens] | None:
             found.append(arn[start:at])
             start = at + 1
             if len(found) == ARN_COLONS:
-                return [*found, arn[start:]]
-        elif sign in _CROSSING.values():
+                return (*found, arn[start:])
+        elif sign in (ANY, ONE):
             return None
     return None
 
@@ -277,38 +335,45 @@ def _is_symbol(segment: Tokens) -> bool:
 
 
 def _ends_differ(left: Tokens, right: Tokens) -> bool:
-    """Whether known characters at either end tell two patterns apart."""
+    """Whether the signs at either end tell two patterns apart before a `*` does not."""
     for ours, theirs in ((left, right), (reversed(left), reversed(right))):
         for a, b in zip(ours, theirs, strict=False):
-            if len(a) > 1 or len(b) > 1:
+            if a in _STARS or b in _STARS:
                 break
-            if a != b:
+            if a != b and _are_apart(a, b):
                 return True
     return False
 
 
+def _are_apart(a: str, b: str) -> bool:
+    """Whether no sign is both of two different ones; `?` is any character, and no symbol."""
+    if a in _WILDCARDS or b in _WILDCARDS:
+        return isinstance(a, Symbol) or isinstance(b, Symbol)
+    return True
+
+
 @functools.lru_cache(maxsize=65536)
-def _fields(pattern: Tokens) -> tuple[tuple[str, ...], Tokens]:
-    """The first segments of an ARN pattern, empty where not one text, and what follows them.
+def _fields(pattern: Tokens) -> tuple[str, ...]:
+    """The first segments of an ARN pattern, empty where not one text.
 
     Where a wildcard may reach over a colon the segments end: what follows is not aligned.
     """
     fields: list[str] = []
     field = ""
     is_text = True
-    for at, sign in enumerate(pattern):
+    for sign in pattern:
         if sign == ":":
             fields.append(field if is_text else "")
             field, is_text = "", True
             if len(fields) == ARN_COLONS:
-                return tuple(fields), pattern[at + 1 :]
+                break
         elif len(sign) == 1:
             field += sign
         elif sign in (ANY_INSIDE, ONE_INSIDE):
             is_text = False
         else:
             break
-    return tuple(fields), ()
+    return tuple(fields)
 
 
 @functools.lru_cache(maxsize=262144)

@@ -17,7 +17,6 @@ from iam_preflight.policy.globs import (
     Relation,
     Wildcards,
     has_symbols,
-    is_concrete,
     may_meet,
     regex_of,
     relation,
@@ -100,8 +99,9 @@ def tokens_of(
 @functools.lru_cache(maxsize=262144)
 def text_matches(pattern: Tokens, actual: Tokens) -> Truth:
     """Whether a pattern matches a text (or every text of a pattern); both may have symbols."""
-    if is_concrete(actual) and not has_symbols(pattern):
-        return Truth.of(regex_of(pattern).match("".join(actual)) is not None)
-    if relation(actual, pattern) is Relation.INSIDE:
+    found = relation(actual, pattern)
+    if found is Relation.INSIDE:
         return Truth.YES
-    return Truth.MAYBE if may_meet(actual, pattern) else Truth.NO
+    if has_symbols(actual) or has_symbols(pattern):
+        return Truth.MAYBE if may_meet(actual, pattern) else Truth.NO
+    return Truth.MAYBE if found is Relation.OVERLAPS else Truth.NO
