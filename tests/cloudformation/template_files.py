@@ -87,6 +87,7 @@ Role: {Type: "AWS::IAM::Role", Properties: {RoleName: ci, Path: /x/}}
 Unnamed: {Type: "AWS::IAM::Role"}
 Bucket: {Type: "AWS::S3::Bucket", Properties: {BucketName: logs}}
 Queue: {Type: "AWS::SQS::Queue"}
+Log: {Type: "AWS::Logs::LogGroup", Properties: {LogGroupName: app}}
 """
 
 

@@ -50,6 +50,11 @@ Mappings:
         ("!GetAtt Role.Arn", "arn:«AWS::Partition»:iam::«AWS::AccountId»:role/x/ci"),
         ("!GetAtt Role.RoleId", "«Role.RoleId»"),
         ('{"Fn::GetAtt": "Bucket.Arn"}', "arn:«AWS::Partition»:s3:::logs"),
+        # CloudFormation's ARN of a log group takes in its streams, Terraform's does not
+        (
+            "!GetAtt Log.Arn",
+            "arn:«AWS::Partition»:logs:«AWS::Region»:«AWS::AccountId»:log-group:app:*",
+        ),
         ("!GetAtt Nowhere.Arn", "«Nowhere.Arn»"),
         # Sub
         ('!Sub "${Name}-${AWS::Region}"', "app-«AWS::Region»"),

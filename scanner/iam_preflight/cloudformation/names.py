@@ -72,6 +72,8 @@ class TypeNames(Struct, frozen=True):
     """The attribute that `Ref` returns."""
     returns: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """What `Fn::GetAtt` returns, by its name in CloudFormation."""
+    texts: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
+    """Where it returns the attribute in another form: `{arn}:*`."""
     maps: frozenset[str] = frozenset()
     """Property paths whose keys are the user's own."""
     derived: tuple[Derived, ...] = ()
@@ -109,6 +111,7 @@ def names_of(native: str) -> TypeNames:
         lifted=lifted,
         ref=known.get("ref", "id"),
         returns=known.get("returns", _EMPTY),
+        texts=known.get("texts", _EMPTY),
         maps=frozenset(known.get("maps", ())),
         derived=tuple(_derived(one) for one in known.get("derived", ())),
     )

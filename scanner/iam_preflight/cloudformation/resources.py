@@ -136,7 +136,11 @@ class Node:
 
     def get_att(self, attribute: str, span: Span) -> Value:
         """What `Fn::GetAtt` gives."""
-        return self.attribute(self.names.returned(attribute), f"{self.address}.{attribute}", span)
+        name = self.names.returned(attribute)
+        text = self.names.texts.get(attribute)
+        if text is not None:
+            return with_reference(self._filled(text, span), Reference(self.address, name))
+        return self.attribute(name, f"{self.address}.{attribute}", span)
 
     def attribute(self, name: str, label: str, span: Span) -> Value:
         """An attribute by Terraform's name: as written, worked out from the name, or a hole."""
