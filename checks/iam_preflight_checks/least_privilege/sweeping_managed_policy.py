@@ -80,7 +80,6 @@ class SweepingManagedPolicy(Rule):
     compliance = {
         Framework.NIST: ("AC-6", "AC-6(1)"),
         Framework.ISO: ("A.5.18", "A.8.2"),
-        Framework.FSBP: ("IAM.21",),
         Framework.WELL_ARCHITECTED: ("SEC03-BP02",),
     }
     equivalents = {

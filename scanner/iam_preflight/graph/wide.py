@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iam_preflight.policy.globs import ARN_COLONS
 from iam_preflight.policy.scope import leaves_name_open
 from iam_preflight.policy.truth import Truth
 
@@ -71,8 +72,15 @@ def _template(action: Action, resource: Pattern | None) -> str:
     uses = [use for use in action.resources if use.type.arn]
     if resource is not None:
         uses = [u for u in uses if leaves_name_open(resource, u.type.arn) is not Truth.NO] or uses
+        uses.sort(key=lambda use: -_likeness(use.type.arn, resource.text))
     uses.sort(key=lambda use: not use.is_required)
     return uses[0].type.arn.partition(",")[0] if uses else ""
+
+
+def _likeness(template: str, arn: str) -> int:
+    """How many fields two ARNs have alike: written the same, empty, or filled in."""
+    pairs = zip(template.split(":", ARN_COLONS), arn.split(":", ARN_COLONS), strict=False)
+    return sum(1 for ours, theirs in pairs if ours == theirs or ("$" in ours and theirs != ""))
 
 
 def _shown(placeholder: re.Match[str]) -> str:
