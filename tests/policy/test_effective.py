@@ -3,6 +3,7 @@ from policy_helpers import allow, deny, policy
 
 from iam_preflight.knowledge.catalog import AccessLevel
 from iam_preflight.knowledge.managed import managed_policy
+from iam_preflight.policy.callers import Caller
 from iam_preflight.policy.context import Context
 from iam_preflight.policy.effective import Effective, admin_probes, statement_actions
 from iam_preflight.policy.evaluate import Evaluator, PolicySet
@@ -68,6 +69,15 @@ def test_a_grant_by_exclusion_has_the_place_of_the_exclusion():
     assert grant.action_place.text == '"NotAction"'
     assert grant.resource_place.text == '"NotResource"'
     assert grant.is_broad
+
+
+@pytest.mark.parametrize(("caller", "is_given"), [("user/ann", True), ("role/ann", False)])
+def test_a_grant_on_what_a_policy_variable_stands_for(caller, is_given):
+    held = policy(allow("iam:TagUser", "arn:aws:iam::*:user/${aws:username}"))
+    arn = f"arn:aws:iam::111122223333:{caller}"
+    who = Caller.user(arn) if caller.startswith("user") else Caller.role(arn)
+    own = Effective(evaluator, PolicySet(identity=(held,)), who)
+    assert bool(list(own.grants("iam:TagUser"))) is is_given
 
 
 @pytest.mark.parametrize(

@@ -168,8 +168,8 @@ class Effective:
                 if only_broad and how_broad is Truth.NO:
                     continue
                 asked = widest or next(iter(statement.resources), None)
-                is_open = statement.is_not_resource or asked is None or known.is_only_star
-                decision = self.allows(name, "*" if is_open else asked)
+                is_open = statement.is_not_resource or known.is_only_star
+                decision = self.allows(name, "*" if is_open else _askable(asked))
                 if not decision.is_possible:
                     continue
                 yield Grant(
@@ -297,6 +297,13 @@ class Effective:
     @property
     def is_admin(self) -> Truth:
         return self.administration.truth
+
+
+def _askable(pattern: Pattern | None) -> Pattern | str:
+    """A resource pattern to ask about; all, where its text has a policy variable to fill in."""
+    if pattern is None or any("${" in part for part in pattern.parts if isinstance(part, str)):
+        return "*"
+    return pattern
 
 
 def _sureness(grant: Grant) -> Truth:
