@@ -20,8 +20,8 @@ class SelfSetAccessTag(Rule):
 
     ## What it checks
     For every role, user, group and permission set whose own policies have a condition on a tag
-    (`aws:ResourceTag/…`, `ec2:ResourceTag/…`, `aws:PrincipalTag/…`), whether it may set that
-    tag, or remove one that a Deny asks for:
+    (`aws:ResourceTag/…`, `ec2:ResourceTag/…`, `aws:PrincipalTag/…`), or fill in a tag of its own
+    (`${aws:PrincipalTag/team}`), whether it may set that tag, or remove one that a Deny asks for:
 
     - on any resource of the same kind (`ec2:CreateTags`, `iam:TagRole`, …);
     - on itself (`iam:TagRole`, `iam:TagUser` on its own ARN);
@@ -81,7 +81,7 @@ class SelfSetAccessTag(Rule):
             on=picked.principal,
             at=picked.place,
             confidence=Confidence.HIGH if picked.is_sure else Confidence.MEDIUM,
-            related=((lock.condition.span, "the access that depends on it"),),
+            related=((lock.place, "the access that depends on it"),),
             hint=f"deny it for aws:TagKeys {lock.key}, or pin aws:RequestTag/{lock.key}",
             evidence=f"{picked.action} {lock.key}",
             causes=(picked.statement,),

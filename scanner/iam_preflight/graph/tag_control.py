@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/access_tags.html
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
 
 PRINCIPAL_TAG = "aws:principaltag/"
+_VARIABLE = re.compile(r"\$\{\s*aws:PrincipalTag/([^},]+)", re.IGNORECASE)
 RESOURCE_TAGS = ("resourcetag/", "existingobjecttag/")
 TAG_KEYS, REQUEST_TAG = "aws:tagkeys", "aws:requesttag/"
 AT_CREATION = frozenset({"ec2:createaction", "elasticloadbalancing:createaction"})
@@ -48,18 +50,15 @@ class Whose(Enum):
 
 
 class Lock(Struct, frozen=True):
-    """A condition on a tag that decides about somebody's access."""
+    """A condition or a resource that lets a tag decide about somebody's access."""
 
     key: str
     """The tag, in lower case: keys of conditions do not differ by case."""
     whose: Whose
     statement: Statement
-    condition: Condition
-
-    @property
-    def opens_without(self) -> bool:
-        """Whether it is enough to take the tag away: a Deny for all that have it."""
-        return not self.statement.is_allow and not self.condition.operator.is_negated
+    place: Span
+    opens_without: bool = False
+    """Whether it is enough to take the tag away: a Deny for all that have it."""
 
 
 class Picked(Struct, frozen=True):
@@ -93,18 +92,30 @@ def picked_locks(principal: Principal, graph: Graph) -> Iterator[Picked]:
 def _locks_in(document: Document) -> Iterator[Lock]:
     for statement in document.statements:
         for condition in statement.conditions:
-            name = condition.key_name
-            if condition.operator.base == "null" or not condition.key.is_known:
-                continue
-            if statement.is_allow and condition.operator.is_negated:
-                continue
-            if not any(value.text.strip("*?") for value in condition.values):
-                continue
-            if name.startswith(PRINCIPAL_TAG):
-                key = name.removeprefix(PRINCIPAL_TAG)
-                yield Lock(key, Whose.PRINCIPAL, statement, condition)
-            elif any(f":{word}" in name for word in RESOURCE_TAGS):
-                yield Lock(name.partition("/")[2], Whose.RESOURCE, statement, condition)
+            if condition.operator.base != "null" and condition.key.is_known:
+                yield from _locks_of(condition, statement)
+        for pattern in statement.resources if statement.is_allow else ():
+            for tag in _VARIABLE.findall(pattern.text):
+                yield Lock(tag.lower(), Whose.PRINCIPAL, statement, pattern.span)
+
+
+def _locks_of(condition: Condition, statement: Statement) -> Iterator[Lock]:
+    """The tag that a condition is about, and the own ones that its values name."""
+    name, is_negated = condition.key_name, condition.operator.is_negated
+    if statement.is_allow and is_negated:
+        return
+    if not any(value.text.strip("*?") for value in condition.values):
+        return
+    opens_without = not statement.is_allow and not is_negated
+    if name.startswith(PRINCIPAL_TAG):
+        key = name.removeprefix(PRINCIPAL_TAG)
+        yield Lock(key, Whose.PRINCIPAL, statement, condition.span, opens_without)
+    elif any(f":{word}" in name for word in RESOURCE_TAGS):
+        key = name.partition("/")[2]
+        yield Lock(key, Whose.RESOURCE, statement, condition.span, opens_without)
+    for value in condition.values:
+        for tag in _VARIABLE.findall(value.text):
+            yield Lock(tag.lower(), Whose.PRINCIPAL, statement, value.span)
 
 
 def _ways(
