@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import posixpath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.discovery import Workspace
     from iam_preflight.resources import Resource
+    from iam_preflight.terraform.configuration import Reader
 
 
 HclReader: TypeAlias = Literal["tree-sitter", "python-hcl2"]
@@ -60,7 +62,7 @@ def load_terraform(
     is_wanted: Callable[[str], bool],
 ) -> Iterator[Resource]:
     """Every resource of the wanted types in every root among the files, root by root."""
-    read = parse_file
+    read: Reader = functools.partial(parse_file, is_wanted=is_wanted)
     if options.reader == "python-hcl2":
         from iam_preflight.terraform import python_hcl2_reader
 

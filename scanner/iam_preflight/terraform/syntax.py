@@ -3,7 +3,8 @@
 In steps, because most of a repository never matters to IAM: `parse_file` lists the top-level
 blocks and reports syntax errors; a block lowers its body, and a longer argument its expression,
 when somebody asks. tree-sitter's own tree is dropped after each step and the bytes are parsed
-again on demand: cheaper than keeping it, which takes forty bytes for one of source.
+again on demand: cheaper than keeping it, which takes forty bytes for one of source. Only blocks
+whose body is certain to be asked for are lowered while the tree of their file is at hand.
 
 The grammar is laxer than HCL in a few points (a repeated argument, an unknown escape, two
 arguments on a line, a line break in a quoted string): they are checked while lowering.
@@ -11,6 +12,7 @@ arguments on a line, a line break in a quoted string): they are checked while lo
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from typing import TYPE_CHECKING
@@ -62,9 +64,8 @@ if TYPE_CHECKING:
 
 BOM = b"\xef\xbb\xbf"
 
-USED_AT_ONCE = frozenset({"locals", "module", "provider"})
+USED_AT_ONCE = frozenset({"locals", "module", "output", "provider", "terraform"})
 """Types of blocks whose body somebody will certainly ask for."""
-
 
 _SPECIAL = re.compile(rb"[\\\n]|\$\{|%\{")
 _WRAPPERS = frozenset(
@@ -115,8 +116,14 @@ def _parse(data: bytes) -> Node:
 # ---------------------------------------------------------------- files
 
 
-def parse_file(source: SourceFile, problems: list[Problem]) -> File:
-    """Top-level blocks and attributes of one file.
+def _nothing(_resource_type: str) -> bool:
+    return False
+
+
+def parse_file(
+    source: SourceFile, problems: list[Problem], is_wanted: Callable[[str], bool] = _nothing
+) -> File:
+    """Top-level blocks and attributes of one file; `is_wanted` tells the types of resources.
 
     What does not parse joins the problems: some of it now, some when a block is lowered.
     """
@@ -125,7 +132,7 @@ def parse_file(source: SourceFile, problems: list[Problem]) -> File:
         _check_encoding(source, complaints)
     start = len(BOM) if source.data.startswith(BOM) else 0
     text = Span(source, start, len(source.data))
-    body = parse_items(text, complaints)
+    body = parse_items(text, complaints, is_wanted)
     if body is None:
         from iam_preflight.terraform.recovery import recover
 
@@ -133,7 +140,9 @@ def parse_file(source: SourceFile, problems: list[Problem]) -> File:
     return File(source, body.blocks, body.attributes)
 
 
-def parse_items(text: Span, complaints: Complaints) -> Body | None:
+def parse_items(
+    text: Span, complaints: Complaints, is_wanted: Callable[[str], bool] = _nothing
+) -> Body | None:
     """The blocks and attributes of a text; None when it does not parse."""
     source = text.source
     is_whole = text.start == 0 and text.end == len(source.data)
@@ -141,8 +150,9 @@ def parse_items(text: Span, complaints: Complaints) -> Body | None:
     root = _parse(data)
     if root.has_error:
         return None
+    reader = _Reader(source, data, text.start, complaints, is_wanted)
     try:
-        return _Reader(source, data, text.start, complaints).items(root, text, is_lazy=True)
+        return reader.items(root, text, is_lazy=True)
     except _BrokenHeader:
         return None
 
@@ -290,7 +300,18 @@ class TextReader:
 class _Reader(TextReader):
     """Turns tree-sitter nodes over `data` into the typed tree."""
 
-    __slots__ = ()
+    __slots__ = ("is_wanted",)
+
+    def __init__(
+        self,
+        source: SourceFile,
+        data: bytes,
+        base: int,
+        complaints: Complaints,
+        is_wanted: Callable[[str], bool] = _nothing,
+    ) -> None:
+        super().__init__(source, data, base, complaints)
+        self.is_wanted = is_wanted
 
     def span(self, node: Node) -> Span:
         return self.between(node.start_byte, node.end_byte)
@@ -338,11 +359,21 @@ class _Reader(TextReader):
             labels.append(raw.decode("utf-8", "replace"))
         span = self.between(start, end)
         place = self.between(start, tail[1])
-        if is_lazy and block_type not in USED_AT_ONCE:
-            again = functools.partial(_parse_block_again, span, self.complaints)
-            return Block(block_type, tuple(labels), span, place, again)
-        body = self.items(node, span, is_lazy=False)
+        body: Body | Callable[[], Body]
+        if is_lazy:
+            body = functools.partial(_parse_block_again, span, self.complaints)
+            if self._is_used_at_once(block_type, labels):
+                # what goes wrong here is said when it goes wrong again
+                with contextlib.suppress(RecursionError, _BrokenHeader):
+                    body = self.items(node, span, is_lazy=False)
+        else:
+            body = self.items(node, span, is_lazy=False)
         return Block(block_type, tuple(labels), span, place, body)
+
+    def _is_used_at_once(self, block_type: str, labels: list[str]) -> bool:
+        if block_type in ("resource", "data"):
+            return bool(labels) and self.is_wanted(labels[0])
+        return block_type in USED_AT_ONCE
 
     def _header_with_comments(self, node: Node) -> tuple[tuple[int, int], tuple[int, int]]:
         """Where a block's type and its labels stand."""
