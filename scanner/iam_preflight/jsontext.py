@@ -50,7 +50,13 @@ _WIDE = re.compile(r"[^\x00-\x7f]")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _PLAIN = re.compile(r'[^"\\\ue000\x00-\x1f]+')
+_WHOLE = re.compile(r'"([^"\\\ue000\x00-\x1f]*)"')
+"""A string that is one piece, as nearly all are."""
+_COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
+_COMMA = re.compile(r"[ \t\r\n]*,[ \t\r\n]*(?=[^,\ue000 \t\r\n])")
+"""The one comma between two items, none of which is a hole."""
 _SLOPPY = re.compile(r'[^"\\\ue000]+')
+_NO_ITEM = "[{" + HOLE
 _AFTER_A_HOLE = ' \t\r\n,]}{["' + HOLE
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -254,6 +260,11 @@ class _Reader:
 
     def _string(self) -> Known | Text | Unknown:
         start = self.at
+        whole = _WHOLE.match(self.text, start)
+        if whole is not None and whole[1]:
+            self.at = whole.end()
+            inner = self._fragment(whole[1], start + 1, self.at - 1)
+            return join_parts((inner,), self.origin.span(start, self.at))
         self.at += 1
         parts: list[Fragment | Unknown] = []
         while True:
@@ -324,6 +335,11 @@ class _Reader:
         Whoever fills a hole also sets the commas around it, as does what is repeated.
         """
         before = self.text[self.at - 1]
+        if before not in _NO_ITEM:
+            found = _COMMA.match(self.text, self.at)
+            if found is not None:
+                self.at = found.end()
+                return True
         is_loose = before == HOLE
         commas = 1 if before in "[{" else 0
         self._space()
@@ -341,6 +357,16 @@ class _Reader:
         hole = self.holes.get(self.at)
         return hole is not None and hole.reason is Reason.REPEATED
 
+    def _key(self) -> tuple[str, Span]:
+        start = self.at
+        whole = _WHOLE.match(self.text, start)
+        if whole is not None:
+            self.at = whole.end()
+            return whole[1], self.origin.span(start, self.at)
+        key = self._string()
+        # a key is a name: masked ones would all be the same one
+        return str(key.value if isinstance(key, Known) else show(key)), key.span
+
     def _object(self) -> Mapping:
         start = self.at
         self._enter()
@@ -354,17 +380,14 @@ class _Reader:
                 rest = rest or self.holes[self.at]
                 self.at += 1
             elif self._peek() == '"':
-                key = self._string()
-                self._space()
-                if self._peek() != ":":
+                name, span = self._key()
+                colon = _COLON.match(self.text, self.at)
+                if colon is None:
+                    self._space()
                     raise self._error("expected a colon after a key")
-                self.at += 1
-                self._space()
-                value = self._value()
-                # a key is a name: masked ones would all be the same one
-                name = key.value if isinstance(key, Known) else show(key)
-                entries[str(name)] = value
-                key_spans[str(name)] = key.span
+                self.at = colon.end()
+                entries[name] = self._value()
+                key_spans[name] = span
             else:
                 raise self._error("expected a key in double quotes")
             if not self._separator() and self._peek() != "}":

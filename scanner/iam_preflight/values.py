@@ -585,6 +585,13 @@ def is_conditional(value: Value) -> bool:
 
 def join_parts(parts: Sequence[Fragment | Unknown], span: Span) -> Known | Text | Unknown:
     """Text from parts: known when no part is a hole, the hole itself when it is all there is."""
+    if len(parts) == 1:
+        part = parts[0]
+        if isinstance(part, Unknown):
+            return part
+        if part.text:
+            pieces = (part,) if part.sensitive or part.span != span else ()
+            return Known(part.text, span, pieces, None, part.sensitive)
     kept = [part for part in parts if isinstance(part, Unknown) or part.text]
     sensitive = any(part.sensitive for part in parts)
     if len(kept) == 1 and isinstance(kept[0], Unknown):
