@@ -478,6 +478,8 @@ class Pattern:
         compiler.compile(tree)
         compiler.add(_Step("match"))
         self._program = compiler.program
+        self._is_anchored = compiler.program[0].assertion == "text start"
+        """Whether it matches nowhere but at the start of a text."""
 
     def search(self, text: str, start: int = 0) -> Match | None:
         """The leftmost match at or after `start`; of those the one a backtracker prefers."""
@@ -493,10 +495,10 @@ class Pattern:
             ready: list[tuple[int, tuple[int, ...]]] = []
             for counter, saved in threads:
                 self._follow(counter, saved, text, at, seen, ready)
-            if best is None:
+            if best is None and not (self._is_anchored and at > 0):
                 empty = (at, *([-1] * (slots - 1)))
                 self._follow(0, empty, text, at, seen, ready)
-            if not ready and best is not None:
+            if not ready and (best is not None or self._is_anchored):
                 break
             threads = []
             char = text[at] if at < len(text) else ""
