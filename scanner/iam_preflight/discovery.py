@@ -56,13 +56,13 @@ TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
 
 def read_regular(file: Path) -> bytes:
     """The bytes of a file, of its kind and size that one reads: no pipe, no device."""
-    if not stat.S_ISREG(file.stat().st_mode):
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise OSError("not a regular file")
-    with file.open("rb") as stream:
-        data = stream.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
+    if status.st_size > MAX_FILE_BYTES:
         raise OSError(f"larger than {MAX_FILE_BYTES // 2**20} MB")
-    return data
+    with file.open("rb") as stream:
+        return stream.read(status.st_size)
 
 
 class Tree(Protocol):

@@ -378,13 +378,12 @@ def parts_of(value: Value) -> tuple[Fragment | Unknown, ...] | None:
 
 def text_of(value: Value | None) -> str | None:
     """The text of a wholly known string, number or boolean; else None."""
-    match value:
-        case Known(value=str(text)):
-            return text
-        case Known(value=bool() | int() | float() | Decimal() as scalar):
-            return render_scalar(scalar)
-        case _:
-            return None
+    if not isinstance(value, Known):
+        return None
+    scalar = value.value
+    if isinstance(scalar, str):
+        return scalar
+    return None if scalar is None else render_scalar(scalar)
 
 
 def render_scalar(scalar: Scalar) -> str:

@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from iam_preflight.errors import Problem
     from iam_preflight.terraform.tree import TemplatePart
 
+SHORT = 8192
+"""Bytes of source whose tree is kept for a while."""
+
 BOM = b"\xef\xbb\xbf"
 
 USED_AT_ONCE = frozenset({"locals", "module", "output", "provider", "terraform"})
@@ -100,6 +103,14 @@ def _parser() -> Parser:
 
 
 def _parse(data: bytes) -> Node:
+    """The tree of some source, at hand where the same text was parsed a while ago.
+
+    Roots repeat whole files of their neighbours, and modules the same few expressions.
+    """
+    return _recent_tree(data) if len(data) <= SHORT else _new_tree(data)
+
+
+def _new_tree(data: bytes) -> Node:
     """The tree of some source. Others of the same length stand in for what the grammar gets wrong.
 
     It does not know `1e3`, and takes the first two signs of `$$${` for an escape, not the last.
@@ -111,6 +122,9 @@ def _parse(data: bytes) -> Node:
         spelled = _EXPONENT.sub(lambda found: found[1] + b"0" * len(found[2]), data)
         root = _parser().parse(spelled).root_node
     return root
+
+
+_recent_tree = functools.lru_cache(maxsize=64)(_new_tree)
 
 
 # ---------------------------------------------------------------- files
