@@ -47,7 +47,10 @@ def test_named_resources_make_a_whole_service_low() -> None:
 
 
 def test_resources_of_other_services_are_not_reached() -> None:
-    assert found(allow(["s3:*", "sqs:SendMessage"], "arn:aws:sqs:eu-west-1:111122223333:q")) == []
+    queue = "arn:aws:sqs:eu-west-1:111122223333:q"
+    assert found(allow(["s3:*", "sqs:SendMessage"], queue)) == [
+        ("LEAST-014", "low", f"s3:* cannot be used on {queue}")
+    ]
 
 
 def test_a_deny_of_one_action_does_not_make_it_good_and_of_the_sensitive_ones_does() -> None:
