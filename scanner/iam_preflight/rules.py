@@ -63,6 +63,8 @@ class Rule:
     """Resource types it needs beyond those that carry policies, principals and roles."""
     judges_records: ClassVar[bool] = False
     """Whether it is also about what an account already holds, beside what the code will make."""
+    judges_elsewhere: ClassVar[bool] = False
+    """Whether it is also about principals that the code gives policies to and does not make."""
     yields_to: ClassVar[tuple[str, ...]] = ()
     """Rules that say it all: on the same cause this one is only mentioned under `also`."""
     compliance: ClassVar[Mapping[Framework, tuple[str, ...]]] = {}

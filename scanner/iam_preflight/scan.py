@@ -413,7 +413,8 @@ def _checks_of(rule: Rule, graph: Graph) -> Iterator[tuple[Subject, Iterator[Fin
         for policy in policies:
             yield policy, rule.check_policy(policy, graph)
     if rule.implements("check_principal"):
-        for principal in graph.principals:
+        elsewhere = graph.elsewhere if rule.judges_elsewhere else ()
+        for principal in (*graph.principals, *elsewhere):
             if is_judged(principal.resource):
                 yield principal, rule.check_principal(principal, graph)
     if rule.implements("check_resource"):

@@ -375,3 +375,32 @@ def test_a_user_who_changes_a_function_reads_what_it_reads():
 def test_whoever_delivers_code_has_what_the_code_has():
     delivers = role("ci", UPDATE, service="codebuild.amazonaws.com")
     assert not found("ESC-004", delivers, REPORT, FUNCTION)
+
+
+NAMELESS = f"""
+variable "who" {{
+  type = string
+}}
+resource "aws_iam_user_policy" "run" {{
+  user   = var.who
+  policy = {policy(allow("lambda:*"))}
+}}
+resource "aws_iam_user_policy" "pass" {{
+  user   = var.who
+  policy = {policy(allow("iam:PassRole"))}
+}}
+"""
+
+
+def test_who_is_not_in_the_code_has_the_sum_of_what_the_code_gives():
+    boss = role("boss", service="lambda.amazonaws.com", managed=ADMIN)
+    finding = the_one("ESC-003", NAMELESS, boss)
+    assert finding.message.startswith("the user that aws_iam_user_policy.run is for can become")
+    assert finding.severity is Severity.CRITICAL
+    other = NAMELESS.replace("user   = var.who", 'user = "ann"', 1)
+    assert "become administrator" not in " ".join(f.message for f in found("ESC-003", other, boss))
+
+
+def test_who_is_in_the_code_is_not_counted_twice():
+    finding = the_one("ESC-001", user(allow("iam:PutUserPolicy")))
+    assert finding.message == "user dev can make itself administrator with iam:PutUserPolicy"

@@ -36,6 +36,9 @@ class PrincipalTakeover(Rule):
 
     Self-service limited to `${aws:username}` is left alone.
 
+    Roles, users and groups that the code gives policies to and does not make are judged by what
+    it gives them.
+
     ## Why it matters
     Whoever may create an access key for an administrator is one.
 
@@ -54,6 +57,7 @@ class PrincipalTakeover(Rule):
     name = "principal-takeover"
     severity = Severity.HIGH
     practice = 5
+    judges_elsewhere = True
     yields_to = ("ESC-001", "LEAST-001", "LEAST-002", "LEAST-007")
     compliance = {
         Framework.NIST: ("AC-6", "AC-5"),

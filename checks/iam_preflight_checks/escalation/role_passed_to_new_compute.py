@@ -39,6 +39,9 @@ class RolePassedToNewCompute(Rule):
     Whoever may give a launch template a new default version needs no `iam:PassRole`: the scaling
     group that uses it starts instances with whatever instance profile the version names.
 
+    Roles, users and groups that the code gives policies to and does not make are judged by what
+    it gives them.
+
     ## Why it matters
     The code that the service runs has the role's permissions, and the principal wrote it.
 
@@ -63,6 +66,7 @@ class RolePassedToNewCompute(Rule):
     name = "role-passed-to-new-compute"
     severity = Severity.HIGH
     practice = 5
+    judges_elsewhere = True
     yields_to = ("ESC-001", "LEAST-001", "LEAST-002", "LEAST-007")
     compliance = {
         Framework.NIST: ("AC-6",),

@@ -28,6 +28,9 @@ class SelfEscalation(Rule):
     Administrators are left to LEAST-001 and LEAST-002. Setting an older default version of an
     own policy is medium, because the code does not show older versions.
 
+    Roles, users and groups that the code gives policies to and does not make are judged by what
+    it gives them.
+
     ## Why it matters
     One API call and the principal may do everything; whatever it was limited to does not count.
 
@@ -54,6 +57,7 @@ class SelfEscalation(Rule):
     name = "self-escalation"
     severity = Severity.CRITICAL
     practice = 5
+    judges_elsewhere = True
     yields_to = ("LEAST-001",)
     compliance = {
         Framework.CIS: ("1.16", "1.15", "2.14"),

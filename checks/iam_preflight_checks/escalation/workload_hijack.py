@@ -41,6 +41,9 @@ class WorkloadHijack(Rule):
     is there for something made elsewhere: who may take over whatever the service runs is told
     as well, with less confidence.
 
+    Roles, users and groups that the code gives policies to and does not make are judged by what
+    it gives them.
+
     ## Why it matters
     No `iam:PassRole` is needed: the workload has the role already.
 
@@ -61,6 +64,7 @@ class WorkloadHijack(Rule):
     severity = Severity.HIGH
     practice = 5
     reads = HANDLE_TYPES
+    judges_elsewhere = True
     yields_to = ("ESC-001", "LEAST-001", "LEAST-002", "LEAST-007")
     compliance = {
         Framework.NIST: ("AC-6", "CM-5"),

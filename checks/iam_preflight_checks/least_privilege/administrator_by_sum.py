@@ -33,6 +33,9 @@ class AdministratorBySum(Rule):
 
     Principals that can make themselves administrator by one call are the business of ESC-001.
 
+    Roles, users and groups that the code gives policies to and does not make are judged by what
+    it gives them.
+
     ## Why it matters
     Each policy was reviewed and looks acceptable. Nobody reviewed what they come to together.
 
@@ -60,6 +63,7 @@ class AdministratorBySum(Rule):
     name = "administrator-by-sum"
     severity = Severity.CRITICAL
     practice = 2
+    judges_elsewhere = True
     yields_to = ("LEAST-001", "LEAST-002")
     compliance = {
         Framework.CIS: ("1.16", "1.15", "2.14"),

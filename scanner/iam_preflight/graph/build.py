@@ -29,7 +29,7 @@ from iam_preflight.graph.model import (
     Workload,
 )
 from iam_preflight.graph.records import is_written, same_principals, sole_account
-from iam_preflight.graph.tags import tags_of
+from iam_preflight.graph.tags import Tags, tags_of
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.policy.document import DocumentUse, Pattern, pattern_from
 from iam_preflight.policy.match import as_glob
@@ -109,6 +109,7 @@ def build_graph(
         managed=tuple(builder.managed.values()),
         workloads=tuple(builder.workloads),
         outside=tuple(builder.outside),
+        elsewhere=tuple(builder.elsewhere.values()),
         accounts=builder.accounts,
         lookup=builder.lookup,
         today=today or dt.datetime.now(dt.timezone.utc).date(),
@@ -129,6 +130,8 @@ class _Builder:
         self.managed: dict[str, Policy] = {}
         self.workloads: list[Workload] = []
         self.outside: list[OutsideAttachment] = []
+        self.elsewhere: dict[tuple[str, PrincipalKind, str], Principal] = {}
+        """By deployment, kind and what the code calls them."""
         self.lookup = Lookup()
         self.documents: Documents = {}
         self._earlier = dict(earlier)
@@ -451,6 +454,13 @@ class _Builder:
         found = [principal for _, principal, _ in self.principals_of(value, kind, resource)]
         for principal in found:
             self._attach_all(principal, arns, resource)
+        for principal in self._elsewhere(value, kind, resource):
+            for given, policy, place in self.policies_of(arns, resource):
+                if isinstance(policy, Policy):
+                    assumptions = (*resource.assumptions, *given)
+                    principal.attachments.append(Attachment(principal, policy, place, assumptions))
+                else:
+                    principal.unresolved.append((place, policy))
         if not found and any(True for _ in items_of(value)):
             for given, policy, place in self.policies_of(arns, resource):
                 if isinstance(policy, Policy):
@@ -468,6 +478,36 @@ class _Builder:
                     if is_written(principal, policy):
                         continue
                 _attach(principal, policy, place, (*resource.assumptions, *given))
+            for principal in self._elsewhere(value, kind, resource):
+                attachment = Attachment(principal, policy, resource.header, resource.assumptions)
+                principal.attachments.append(attachment)
+
+    def _elsewhere(
+        self, value: Value | None, kind: PrincipalKind, resource: Resource
+    ) -> Iterator[Principal]:
+        """The principals that a value (or list) names and that the code does not make."""
+        if resource.is_recorded:
+            return
+        for given, item in items_of(value):
+            name = pattern_from(item, given)
+            if name is None or self.lookup.find(item, Principal, resource) is not None:
+                continue
+            key = (resource.deployment.path, kind, show(item))
+            known = self.elsewhere.get(key)
+            if known is None:
+                accounts = resource.provider.account_ids
+                account = accounts[0] if len(accounts) == 1 else None
+                known = self.elsewhere[key] = Principal(
+                    kind=kind,
+                    resource=resource,
+                    name=name,
+                    path="/",
+                    arn=_arn(resource, kind, name, "/", account),
+                    tags=Tags({}, {}, is_complete=False),
+                    account=account,
+                    is_elsewhere=True,
+                )
+            yield known
 
     def _attach_customer_managed(self, resource: Resource) -> None:
         value = resource.get("customer_managed_policy_reference")

@@ -159,6 +159,8 @@ class Principal(Struct, eq=False):
     """The same principal as a snapshot of the account has it, before the change."""
     unresolved: list[tuple[Span, Unknown]] = field(default_factory=list)
     """Attached policies whose documents are not here: where, and why."""
+    is_elsewhere: bool = False
+    """Whether the code gives it policies and does not make it; `resource` is what gives one."""
 
     @property
     def address(self) -> str:
@@ -167,8 +169,10 @@ class Principal(Struct, eq=False):
     @property
     def label(self) -> str:
         """What people call it: `role ci-deploy`, or its address where the name is not known."""
-        name = self.name.text if self.name.is_known else self.resource.address
-        return f"{self.kind.value.replace('_', ' ')} {name}"
+        kind = self.kind.value.replace("_", " ")
+        if self.is_elsewhere and not self.name.is_known:
+            return f"the {kind} that {self.resource.address} is for"
+        return f"{kind} {self.name.text if self.name.is_known else self.resource.address}"
 
     @property
     def is_role(self) -> bool:
@@ -242,6 +246,8 @@ class Graph(Struct, eq=False):
     workloads: tuple[Workload, ...]
     outside: tuple[OutsideAttachment, ...]
     """Managed policies that are attached to principals which are not in the code."""
+    elsewhere: tuple[Principal, ...]
+    """Those principals themselves, with what the code gives them."""
     accounts: AccountBook
     lookup: Lookup
     today: dt.date
