@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.exposure import listed
-from iam_preflight.knowledge.worth import changing
+from iam_preflight.knowledge.worth import telling
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.effective import admin_probes, statement_actions
 from iam_preflight.policy.scope import Strength, judge
@@ -97,7 +97,7 @@ class ConditionThatRestrictsNothing(Rule):
 
     def _held(self, exposure: Exposure) -> Iterator[Finding]:
         opening, catalog = exposure.opening, exposure.catalog
-        watched = opening.surely_broad & (changing(catalog) | catalog.sensitive)
+        watched = opening.surely_broad & telling(catalog)
         if opening.is_boundless:
             watched &= catalog.expand_all(admin_probes())
         if not watched or any(

@@ -13,7 +13,7 @@ from iam_preflight.findings import (
 )
 from iam_preflight.graph.exposure import listed
 from iam_preflight.graph.wildcards import on_everything, on_something, unscoped, whole_services
-from iam_preflight.knowledge.worth import Worth, changing, gravest
+from iam_preflight.knowledge.worth import Worth, gravest, telling
 from iam_preflight.policy.effective import admin_probes
 from iam_preflight.rules import Rule
 
@@ -171,7 +171,7 @@ class _Whole(Struct, frozen=True):
 def _services(exposure: Exposure) -> Iterator[_Whole]:
     catalog = exposure.catalog
     for service, patterns in whole_services(exposure.statement, catalog):
-        rest = exposure.opening.about.of_service(service) & (changing(catalog) | catalog.sensitive)
+        rest = exposure.opening.about.of_service(service) & telling(catalog)
         broad = on_everything(exposure, rest)
         reached = broad or on_something(exposure, rest)
         if not reached:

@@ -43,7 +43,7 @@ from iam_preflight.policy.scope import Strength, restriction
 from iam_preflight.policy.truth import Doubt, Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from iam_preflight.graph.model import Attachment, Graph, Principal, Workload
     from iam_preflight.graph.tags import Tags
@@ -233,6 +233,7 @@ class Escalations:
             for action in method.actions:
                 self._asked.setdefault(action.partition(":")[0], set()).add(action)
         self._holding: dict[int, frozenset[str]] = {}
+        self._admins: dict[int, bool] = {}
         self._self: dict[int, tuple[Escalation, ...]] = {}
         self._power: dict[int, frozenset[str]] = {}
         self._broad: dict[tuple[int, str], bool] = {}
@@ -275,8 +276,13 @@ class Escalations:
         What control policies take from everybody in the account it cannot win back by becoming
         somebody else there.
         """
-        own = self.permissions.without_control_policies(principal)
-        return self.graph.effective(principal).is_admin is Truth.YES or own.is_admin is Truth.YES
+        found = self._admins.get(id(principal))
+        if found is None:
+            bound = self.graph.effective(principal)
+            own = self.permissions.without_control_policies(principal)
+            found = bound.is_admin is Truth.YES or own.is_admin is Truth.YES
+            self._admins[id(principal)] = found
+        return found
 
     def is_powerful(self, principal: Principal) -> bool:
         """Whether it is an administrator or can surely make itself one."""
@@ -419,10 +425,9 @@ class Escalations:
 
     def of_passing(self, actor: Principal) -> Iterator[Escalation]:
         """Ways in which an actor can have a service run its own code as another role."""
+        is_worth_it = self._is_worth_reaching(actor, self.exceeds)
         for method in self._ready_for(actor, MethodKind.NEW_PASS):
-            for role in self._passable(method):
-                if not self.is_in_reach(actor, role) or not self.exceeds(role, actor):
-                    continue
+            for role in filter(is_worth_it, self._passable(method)):
                 escalation = self._try(actor, method, _Binding(role))
                 if escalation is not None:
                     yield escalation
@@ -458,17 +463,21 @@ class Escalations:
 
         `for_little`: where that adds a sensitive permission on some resource, at least.
         """
-        is_gain = self.adds if for_little else self.exceeds
+        is_worth_it = self._is_worth_reaching(actor, self.adds if for_little else self.exceeds)
         for method in self._ready_for(actor, MethodKind.EXIST):
             for workload in self.graph.workloads:
                 role = workload.role
-                if not self.is_in_reach(actor, role) or not is_gain(role, actor):
-                    continue
-                if not self._is_open(method, workload, actor):
+                if not is_worth_it(role) or not self._is_open(method, workload, actor):
                     continue
                 escalation = self._try(actor, method, _Binding(role, workload))
                 if escalation is not None:
                     yield escalation
+
+    def _is_worth_reaching(
+        self, actor: Principal, is_gain: Callable[[Principal, Principal], bool]
+    ) -> Callable[[Principal], bool]:
+        """A test for those whom an actor reaches and gains by; methods ask of the same ones."""
+        return functools.cache(lambda role: self.is_in_reach(actor, role) and is_gain(role, actor))
 
     def of_kind(self, actor: Principal, kind: MethodKind) -> Iterator[Escalation]:
         """Methods of a kind that need no principal as target."""
@@ -917,20 +926,25 @@ class Escalations:
         """The resources of the code that an action works on."""
         found = self._taking.get(action)
         if found is None:
-            arns = (arn_of(resource) for resource in self.graph.resources if not resource.is_data)
-            found = tuple(arn for arn in arns if arn is not None and self._takes(action, arn))
+            found = tuple(arn for arn in self._arns if self._takes(action, arn))
             self._taking[action] = found
         return found
+
+    @functools.cached_property
+    def _arns(self) -> list[Pattern]:
+        """The ARNs of the resources of the code, of those whose ARN can be told."""
+        arns = (arn_of(resource) for resource in self.graph.resources if not resource.is_data)
+        return [arn for arn in arns if arn is not None]
 
     def _takes(self, action: str, arn: Pattern) -> bool:
         """Whether an action works on resources with such ARNs."""
         known = self.permissions.evaluator.catalog.action(action)
         if known is None:
             return False
-        wanted = arn.arn_tokens
         service = arn.text.split(":")[2:3]
         return any(
-            glob.split(":")[2:3] == service and may_meet(wanted, text_tokens(glob, Wildcards.ARN))
+            glob.split(":")[2:3] == service
+            and may_meet(arn.arn_tokens, text_tokens(glob, Wildcards.ARN))
             for glob in known.arn_globs
             if glob != "*"
         )

@@ -7,6 +7,7 @@ of others, credentials and data.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -15,7 +16,13 @@ from iam_preflight.graph.exposure import Exposure, listed
 from iam_preflight.graph.wildcards import on_everything, whole_services
 from iam_preflight.knowledge.actionset import ActionSet
 from iam_preflight.knowledge.catalog import ActionClass
-from iam_preflight.knowledge.worth import Worth, changing, gravest, permissions_management
+from iam_preflight.knowledge.worth import (
+    Worth,
+    changing,
+    gravest,
+    permissions_management,
+    telling,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +79,7 @@ def _whole(exposure: Exposure) -> Iterator[tuple[str, tuple[Opening, ActionSet]]
     catalog = exposure.catalog
     for service, _ in whole_services(exposure.statement, catalog):
         about = exposure.opening.about.of_service(service)
-        broad = on_everything(exposure, about & (changing(catalog) | catalog.sensitive))
+        broad = on_everything(exposure, about & telling(catalog))
         worth, worst = gravest(broad & catalog.sensitive, catalog)
         if worst and worth is not Worth.LITTLE:
             yield service, (exposure.opening, worst)
@@ -86,7 +93,8 @@ def _of_services(whole: dict[str, tuple[Opening, ActionSet]], catalog: Catalog) 
     return Gift(f"use every action of {listed(services)}", worth, changes=True, parts=parts)
 
 
-def _classes(catalog: Catalog) -> Iterator[tuple[str, ActionSet]]:
+@functools.cache
+def _classes(catalog: Catalog) -> tuple[tuple[str, ActionSet], ...]:
     """What is told beside whole services, as clauses, with the actions that they are about."""
     classes = catalog.classes
     credentials = classes[ActionClass.CREDENTIALS]
@@ -94,18 +102,18 @@ def _classes(catalog: Catalog) -> Iterator[tuple[str, ActionSet]]:
     # roles are passed and assumed for a purpose, of which the escalation rules know more
     elsewhere = catalog.expand_all(("iam:CreateServiceLinkedRole", "iam:PassRole", "sts:*"))
     changes = changing(catalog)
-    yield "change the permissions of anything", permissions - credentials - elsewhere
-    yield "make or fetch credentials of anybody", credentials & changes - elsewhere
-    yield (
-        "read secrets or data of any name",
-        (classes[ActionClass.SECRETS_AND_DATA] | credentials - changes - elsewhere),
+    reading = classes[ActionClass.SECRETS_AND_DATA] | (credentials - changes - elsewhere)
+    return (
+        ("change the permissions of anything", permissions - credentials - elsewhere),
+        ("make or fetch credentials of anybody", (credentials & changes) - elsewhere),
+        ("read secrets or data of any name", reading),
     )
 
 
 def _of_actions(
     may: str, wanted: ActionSet, openings: tuple[Opening, ...], catalog: Catalog
 ) -> Gift | None:
-    given = [(opening, opening.sure & wanted) for opening in openings]
+    given = [(each, each.sure & wanted) for each in openings if each.sure.meets(wanted)]
     every = ActionSet.union(catalog, (actions for _, actions in given))
     worth, worst = gravest(every, catalog)
     if not worst or worth is Worth.LITTLE:

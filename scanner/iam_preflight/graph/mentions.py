@@ -38,7 +38,7 @@ def is_mentioned(resource: Resource, graph: Graph, ties: Iterable[Span] = ()) ->
     if resource.deployment.framework is Framework.PLAN or not graph.sources:
         return True
     inside = [resource.span, *ties]
-    near = [*_near(resource, graph.sources)]
+    near = _near(resource, graph)
     written = [_reference(resource), *_written_names(resource)]
     if any(_is_in(text, source, inside) for text in written for source in near):
         return True
@@ -69,13 +69,13 @@ def _reference(resource: Resource) -> bytes:
     return f"{resource.type}.{resource.name}".encode()
 
 
-def _near(resource: Resource, sources: Iterable[SourceFile]) -> Iterator[SourceFile]:
+def _near(resource: Resource, graph: Graph) -> list[SourceFile]:
     """The files in which its reference means it: those of its module, or its template."""
     path = resource.span.path
+    beside = graph.sources_in(path.rpartition("/")[0])
     if resource.deployment.framework is Framework.CLOUDFORMATION:
-        return (source for source in sources if source.path == path)
-    folder = path.rpartition("/")[0]
-    return (source for source in sources if source.path.rpartition("/")[0] == folder)
+        return [source for source in beside if source.path == path]
+    return beside
 
 
 def _is_in(text: bytes, source: SourceFile, inside: list[Span]) -> bool:

@@ -261,6 +261,7 @@ class Graph(Struct, eq=False):
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _by_name: dict[str, dict[str, list[Resource]]] = field(default_factory=dict)
     """By type, then by any of the texts that may stand for a resource's name."""
+    _by_folder: dict[str, list[SourceFile]] = field(default_factory=dict)
     _permissions: Permissions | None = None
     _credentials: Credentials | None = None
     _escalations: Escalations | None = None
@@ -351,6 +352,13 @@ class Graph(Struct, eq=False):
                 for text in written - {None}:
                     by_name.setdefault(str(text), []).append(resource)
         return by_name.get(name, [])
+
+    def sources_in(self, folder: str) -> list[SourceFile]:
+        """The files that were read in one folder, not those further down."""
+        if not self._by_folder:
+            for source in self.sources:
+                self._by_folder.setdefault(source.path.rpartition("/")[0], []).append(source)
+        return self._by_folder.get(folder, [])
 
     def of_kind(self, *kinds: PrincipalKind) -> Iterator[Principal]:
         return (principal for principal in self.principals if principal.kind in kinds)

@@ -39,12 +39,14 @@ def whole_services(
             for service in catalog.expand(pattern.text).services:
                 held.setdefault(service, []).append(pattern)
     for service, patterns in held.items():
+        wild = [pattern for pattern in patterns if has_wildcard(pattern)]
+        if not wild:
+            continue
         whole = [pattern for pattern in patterns if not _name(pattern).strip("*")]
         if not whole and not _changes_all(service, patterns, catalog):
             continue
-        given = whole or [pattern for pattern in patterns if has_wildcard(pattern)]
-        if given and changing(catalog).mask(service):
-            yield service, tuple(given)
+        if changing(catalog).mask(service):
+            yield service, tuple(whole or wild)
 
 
 def _name(pattern: Pattern) -> str:

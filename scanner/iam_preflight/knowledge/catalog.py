@@ -234,6 +234,7 @@ class Service:
 
     __slots__ = (
         "_actions",
+        "_by_arn",
         "_catalog",
         "_globs",
         "_level_masks",
@@ -256,6 +257,7 @@ class Service:
         self._names: tuple[str, ...] | None = None
         self._actions: tuple[Action, ...] | None = None
         self._levels: tuple[AccessLevel, ...] | None = None
+        self._by_arn: dict[str, int] | None = None
         self._level_masks: dict[AccessLevel, int] = {}
         self._globs: dict[str, int] = {}
 
@@ -298,6 +300,16 @@ class Service:
                     levels[i] = level
             self._levels = tuple(levels)
         return self._levels
+
+    @property
+    def by_arn(self) -> dict[str, int]:
+        """The masks of the actions that take a type of resource, by the type's ARN template."""
+        if self._by_arn is None:
+            self._by_arn = {}
+            for i, action in enumerate(self.actions):
+                for use in action.resources:
+                    self._by_arn[use.type.arn] = self._by_arn.get(use.type.arn, 0) | 1 << i
+        return self._by_arn
 
     def at_level(self, level: AccessLevel) -> int:
         """The mask of the actions at a level."""

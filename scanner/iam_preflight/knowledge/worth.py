@@ -57,5 +57,11 @@ def changing(catalog: Catalog) -> ActionSet:
 
 
 @functools.cache
+def telling(catalog: Catalog) -> ActionSet:
+    """Every action that changes something or is sensitive."""
+    return changing(catalog) | catalog.sensitive
+
+
+@functools.cache
 def permissions_management(catalog: Catalog) -> ActionSet:
     return catalog.everything.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)

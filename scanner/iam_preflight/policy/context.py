@@ -67,6 +67,10 @@ class Context:
         joined._keys.update(self._keys)
         return joined
 
+    def says_as(self, other: Context) -> bool:
+        """Whether both say the same of every key; contexts are told apart by identity."""
+        return self._keys == other._keys and self.rest is other.rest
+
     def __repr__(self) -> str:
         shown = {
             key: value.value if isinstance(value, Presence) else ["".join(v) for v in value]

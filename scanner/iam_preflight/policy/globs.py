@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_res
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -90,51 +91,64 @@ def tokenize(
     read = list(_read(parts, variable))
     match wildcards:
         case Wildcards.NONE:
-            return tuple(token for token, _ in read)
+            return tuple(token for run, _ in read for token in run)
         case Wildcards.TEXT:
-            return _squeezed(_CROSSING.get(t, t) if is_written else t for t, is_written in read)
+            return _squeezed(_signs(run) if is_written else run for run, is_written in read)
         case Wildcards.ARN:
             return _squeezed(_in_segments(read))
 
 
 def _read(
     parts: Iterable[str], variable: Callable[[str], Tokens] | None
-) -> Iterator[tuple[str, bool]]:
-    """Characters and symbols, and whether they are text of the pattern itself."""
+) -> Iterator[tuple[str | Tokens, bool]]:
+    """Runs of characters and symbols, and whether they are text of the pattern itself."""
     for part in parts:
         if isinstance(part, Symbol):
-            yield part, False
-            continue
-        at = 0
-        while at < len(part):
-            found = VARIABLE.match(part, at) if variable and part[at] == "$" else None
-            if found and variable:
-                for token in variable(found[1]):
-                    yield token, False
-                at = found.end()
-            else:
-                yield part[at], True
-                at += 1
+            yield (part,), False
+        elif variable is None:
+            yield part, True
+        else:
+            end = 0
+            for found in VARIABLE.finditer(part):
+                yield part[end : found.start()], True
+                yield variable(found[1]), False
+                end = found.end()
+            yield part[end:], True
 
 
-def _in_segments(read: list[tuple[str, bool]]) -> Iterator[str]:
-    last = min(sum(is_written and sign == ":" for sign, is_written in read), ARN_COLONS)
+def _signs(run: str | Tokens) -> Iterable[str]:
+    """Written text as tokens whose wildcards stand for any text."""
+    if "*" in run or "?" in run:
+        return [_CROSSING.get(sign, sign) for sign in run]
+    return run
+
+
+def _in_segments(read: list[tuple[str | Tokens, bool]]) -> Iterator[Iterable[str]]:
+    colons = sum(run.count(":") for run, is_written in read if is_written)
+    last = min(colons, ARN_COLONS)
     seen = 0
-    for sign, is_written in read:
+    for run, is_written in read:
         if not is_written:
-            yield sign
-            continue
-        seen += sign == ":"
-        yield (_CROSSING if seen >= last else _STAYING).get(sign, sign)
+            yield run
+        elif seen >= last or not ("*" in run or "?" in run):
+            yield _signs(run)
+            seen += run.count(":")
+        else:
+            for sign in run:
+                seen += sign == ":"
+                yield ((_CROSSING if seen >= last else _STAYING).get(sign, sign),)
 
 
-def _squeezed(found: Iterable[str]) -> Tokens:
-    """Runs of `*` as one: they match the same and cost less."""
-    out: list[str] = []
-    for token in found:
-        if not (token in _STARS and out and token == out[-1]):
-            out.append(token)
-    return tuple(out)
+def _squeezed(runs: Iterable[Iterable[str]]) -> Tokens:
+    """All of some runs, and in it runs of `*` as one: they match the same and cost less."""
+    found = tuple(itertools.chain.from_iterable(runs))
+    if found.count(ANY) + found.count(ANY_INSIDE) < 2:
+        return found
+    return tuple(
+        token
+        for at, token in enumerate(found)
+        if at == 0 or token != found[at - 1] or token not in _STARS
+    )
 
 
 @functools.lru_cache(maxsize=65536)
@@ -143,8 +157,8 @@ def text_tokens(text: str, wildcards: Wildcards) -> Tokens:
     if wildcards is Wildcards.NONE or not ("*" in text or "?" in text):
         return tuple(text)
     if wildcards is Wildcards.TEXT:
-        return _squeezed(_CROSSING.get(sign, sign) for sign in text)
-    return _squeezed(_in_segments([(sign, True) for sign in text]))
+        return _squeezed([_signs(text)])
+    return _squeezed(_in_segments([(text, True)]))
 
 
 def is_anything(pattern: Tokens) -> bool:
@@ -395,4 +409,4 @@ def _loosened(pattern: Tokens) -> Tokens:
             out.append(ANY_INSIDE if is_arn and seen < ARN_COLONS else ANY)
         else:
             out.append(sign)
-    return _squeezed(out)
+    return _squeezed([out])

@@ -293,20 +293,13 @@ class Openings:
     def _find_broad(self, service: str, pattern: Pattern) -> tuple[int, int]:
         if pattern.is_known and "*" not in pattern.text:
             return 0, 0
-        by_template: dict[str, Truth] = {}
         sure = maybe = 0
-        for i, action in enumerate(self.catalog.actions(service)):
-            best = Truth.NO
-            for use in action.resources:
-                truth = by_template.get(use.type.arn)
-                if truth is None:
-                    truth = leaves_name_open(pattern, use.type.arn)
-                    by_template[use.type.arn] = truth
-                best = max(best, truth)
-            if best is not Truth.NO:
-                maybe |= 1 << i
-                if best is Truth.YES:
-                    sure |= 1 << i
+        for template, mask in self.catalog.service(service.lower()).by_arn.items():
+            truth = leaves_name_open(pattern, template)
+            if truth is not Truth.NO:
+                maybe |= mask
+            if truth is Truth.YES:
+                sure |= mask
         return sure, maybe
 
     # ---- denials

@@ -29,7 +29,7 @@ from iam_preflight.policy.truth import Doubt, Truth
 from iam_preflight.values import Reason, combine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from iam_preflight.policy.conditions import Network
     from iam_preflight.policy.context import ContextValue
@@ -285,6 +285,7 @@ class Outsiders:
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
         self._settled: dict[object, tuple[Document, Document, Statement]] = {}
+        self._contexts: dict[tuple[int, Route], list[tuple[Need, list[Context]]]] = {}
 
     def settled(
         self, document: Document, statement: Statement, given: Assumptions
@@ -314,12 +315,24 @@ class Outsiders:
         it is somebody in particular; `given` is what has to hold for the principal to be there.
         """
         text, own = self.settled(document, statement, given)
-        for need in Need:
+        for need, contexts in self._varieties(text, route):
             for action in actions:
-                found = self._decide(text, own, route, action, caller, need)
+                found = self._decide(text, own, route, action, caller, contexts)
                 if found is not None:
                     return Entry(route, action, found, need)
         return None
+
+    def _varieties(self, text: Document, route: Route) -> list[tuple[Need, list[Context]]]:
+        """The requests on a route for each need that makes a difference to a settled document."""
+        key = (id(text), route)
+        found = self._contexts.get(key)
+        if found is None:
+            found = self._contexts[key] = []
+            for need in Need:
+                contexts = list(contexts_of(text, route, need))
+                if not any(_say_the_same(contexts, earlier) for _, earlier in found):
+                    found.append((need, contexts))
+        return found
 
     def _decide(
         self,
@@ -328,18 +341,22 @@ class Outsiders:
         route: Route,
         action: str,
         caller: Caller | None,
-        need: Need,
+        contexts: Iterable[Context],
     ) -> Truth | None:
         """How certain it is that an action is let through; None where it is not."""
         policies = PolicySet(resource=text)
         who = caller if caller is not None else _caller(route)
-        for context in contexts_of(text, route, need):
+        for context in contexts:
             for resource in _asked(own):
                 request = Request(action, resource, who, context)
                 found = _verdict(self.evaluator.decide(policies, request), own)
                 if found is not None:
                     return found
         return None
+
+
+def _say_the_same(left: list[Context], right: list[Context]) -> bool:
+    return len(left) == len(right) and all(map(Context.says_as, left, right))
 
 
 def _asked(statement: Statement) -> Iterator[Pattern | str]:

@@ -88,14 +88,17 @@ def _leaves_name_open(pattern: Tokens, template: str) -> bool:
     parts = template.split(":", ARN_COLONS)
     if len(parts) <= ARN_COLONS or "${" not in parts[ARN_COLONS]:
         return False
+    name = fields[ARN_COLONS] if len(fields) > ARN_COLONS else ()
+    if ANY not in name:
+        return False
     for have, want in zip(fields, parts[:ARN_COLONS], strict=False):
         if not may_meet(have, _opened(want, ANY_INSIDE)):
             return False
-    name = fields[ARN_COLONS] if len(fields) > ARN_COLONS else ()
     # whatever stands for a name has at least one character, so that `?*` is as broad as `*`
     return relation(_opened(parts[ARN_COLONS], ONE, ANY), name) is Relation.INSIDE
 
 
+@functools.lru_cache(maxsize=4096)
 def _opened(template: str, *wildcard: str) -> Tokens:
     """A template's text with wildcards for each `${Placeholder}`."""
     out: list[str] = []
@@ -109,6 +112,7 @@ def _opened(template: str, *wildcard: str) -> Tokens:
     return tuple(out)
 
 
+@functools.lru_cache(maxsize=65536)
 def _fields(pattern: Tokens) -> list[Tokens]:
     """An ARN pattern's six fields; one that ends early with `*` has it for all that follow."""
     fields: list[list[str]] = [[]]
