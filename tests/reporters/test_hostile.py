@@ -203,7 +203,9 @@ def test_junit_is_well_formed(report: model.Report) -> None:
 @given(reports)
 @pytest.mark.parametrize("name", ["json", "sarif", "gitlab", "gitlab-sast"])
 def test_json_formats_are_utf8_json(name: str, report: model.Report) -> None:
-    json.loads(render(name, report, OPTIONS).encode("utf-8"))
+    text = render(name, report, OPTIONS)
+    json.loads(text.encode("utf-8"))
+    assert UNSEEN.search(text) is None
 
 
 @calm
@@ -342,6 +344,13 @@ def test_stream_is_text_whatever_is_in_it() -> None:
     stream = io.StringIO()
     stream.write(escape.json_text("\ud800"))
     stream.getvalue().encode("utf-8")
+
+
+@given(st.text())
+def test_json_reads_the_same_however_it_is_written(text: str) -> None:
+    written = escape.json_text(json.dumps([text], ensure_ascii=False))
+    assert json.loads(written) == [encodable(text)]
+    assert UNSEEN.search(written) is None
 
 
 def test_report_structs_are_frozen() -> None:

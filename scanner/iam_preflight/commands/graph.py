@@ -13,6 +13,7 @@ import click
 from iam_preflight.commands.shared.command import ManualCommand
 from iam_preflight.commands.shared.inputs import input_options
 from iam_preflight.commands.shared.reading import read, tell_problems
+from iam_preflight.reporters.escape import json_text
 from iam_preflight.writing import open_output
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def command(paths: tuple[Path, ...], inputs: Inputs, format_name: str, output: P
     text = io.StringIO()
     match format_name:
         case "json":
-            json.dump(data, text, indent=2, ensure_ascii=False)
+            text.write(json_text(json.dumps(data, indent=2, ensure_ascii=False)))
             text.write("\n")
         case "dot":
             from iam_preflight.graph.dot import as_dot

@@ -13,7 +13,7 @@ from iam_preflight.commands.shared.command import ManualCommand
 from iam_preflight.commands.shared.inputs import input_options
 from iam_preflight.commands.shared.reading import find_principals, read, tell_problems
 from iam_preflight.findings import Confidence
-from iam_preflight.reporters.escape import visible
+from iam_preflight.reporters.escape import json_text, visible
 
 if TYPE_CHECKING:
     from iam_preflight.commands.shared.inputs import Inputs
@@ -65,7 +65,7 @@ def command(
             chains.append(chain)
     if format_name == "json":
         data = [_data(chain) for chain in chains] + [_own_data(*one) for one in already]
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        click.echo(json_text(json.dumps(data, indent=2, ensure_ascii=False)))
     else:
         for chain in chains:
             _tell(chain)

@@ -11,6 +11,7 @@ import click
 
 from iam_preflight.commands.shared.command import ManualCommand
 from iam_preflight.errors import UsageError
+from iam_preflight.reporters.escape import json_text
 
 if TYPE_CHECKING:
     from iam_preflight.registry import Registry
@@ -48,7 +49,7 @@ def list_rules(rules: tuple[Path, ...], format_name: str) -> None:
     match format_name:
         case "json":
             data = [_facts(rule) for rule in registry]
-            click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+            click.echo(json_text(json.dumps(data, indent=2, ensure_ascii=False)))
         case "markdown":
             click.echo("| id | severity | practice | what |\n| --- | --- | ---: | --- |")
             for rule in registry:

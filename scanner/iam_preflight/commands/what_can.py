@@ -12,7 +12,7 @@ import click
 from iam_preflight.commands.shared.command import ManualCommand
 from iam_preflight.commands.shared.inputs import input_options
 from iam_preflight.commands.shared.reading import find_principals, read, tell_problems
-from iam_preflight.reporters.escape import visible
+from iam_preflight.reporters.escape import json_text, visible
 
 if TYPE_CHECKING:
     from iam_preflight.commands.shared.inputs import Inputs
@@ -43,7 +43,7 @@ def command(principal: str, paths: tuple[Path, ...], inputs: Inputs, format_name
         raise UsageError(f"there is no principal {principal!r} in the code")
     answers = [what_can(graph, one) for one in found]
     if format_name == "json":
-        click.echo(json.dumps(answers, indent=2, ensure_ascii=False))
+        click.echo(json_text(json.dumps(answers, indent=2, ensure_ascii=False)))
     else:
         for answer in answers:
             _tell(answer)

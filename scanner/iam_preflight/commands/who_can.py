@@ -15,7 +15,7 @@ from iam_preflight.commands.shared.command import ManualCommand
 from iam_preflight.commands.shared.inputs import input_options
 from iam_preflight.commands.shared.reading import read, tell_problems
 from iam_preflight.policy.truth import Truth
-from iam_preflight.reporters.escape import visible
+from iam_preflight.reporters.escape import json_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def command(
     answers = [_answer(answer) for answer in who_can(graph, known.full_name, arn)]
     answers.sort(key=lambda answer: (answer["certain"] is False, answer["principal"]))
     if format_name == "json":
-        click.echo(json.dumps(answers, indent=2, ensure_ascii=False))
+        click.echo(json_text(json.dumps(answers, indent=2, ensure_ascii=False)))
     else:
         _tell(answers, known.full_name, arn)
     sys.exit(tell_problems(problems))

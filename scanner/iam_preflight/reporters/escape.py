@@ -6,6 +6,7 @@ terminal, reorders text, or is markup where it lands, is shown but does nothing.
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import quote
 
@@ -112,5 +113,10 @@ def command_property(text: str) -> str:
 
 
 def json_text(text: str) -> str:
-    """Text for JSON: anything but halves of characters, which UTF-8 cannot write."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """A JSON text that also may be looked at in a terminal; what is read from it stays the same.
+
+    JSON itself only escapes the first 32 controls. Halves of characters, which UTF-8 cannot
+    write, are replaced.
+    """
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], whole)
