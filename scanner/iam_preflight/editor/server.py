@@ -100,7 +100,7 @@ def options_from(given: Any) -> Options:
     kept: dict[str, Any] = {}
     for field in msgspec.structs.fields(Options):
         if isinstance(given, dict) and given.get(field.encode_name) is not None:
-            with contextlib.suppress(msgspec.ValidationError):
+            with contextlib.suppress(msgspec.ValidationError, UnicodeError):
                 kept[field.name] = msgspec.convert(given[field.encode_name], field.type)
     return Options(**kept)
 
