@@ -87,6 +87,8 @@ class FolderTree:
 
     def __init__(self, top: Path) -> None:
         self.top = top.resolve()
+        self.closed: dict[str, str] = {}
+        """Folders that could not be listed, and why not."""
         self._folders: dict[str, Path | None] = {}
 
     def _inside(self, path: str) -> Path | None:
@@ -100,7 +102,10 @@ class FolderTree:
         if parent is None or "\0" in name:
             return None
         full = parent / name
-        return self._resolved(path) if full.is_symlink() else full
+        try:
+            return self._resolved(path) if full.is_symlink() else full
+        except OSError:  # a name that is too long for the disk, a folder that is closed
+            return None
 
     def _resolved(self, path: str) -> Path | None:
         full = self.top / path
@@ -111,12 +116,29 @@ class FolderTree:
         return resolved if resolved == self.top or self.top in resolved.parents else None
 
     def files(self, below: str) -> Iterator[str]:
-        start = self.top / below
-        for folder, directories, names in os.walk(start, followlinks=False):
-            directories[:] = sorted(d for d in directories if d not in SKIPPED_DIRECTORIES)
-            relative = Path(folder).relative_to(self.top).as_posix()
-            for name in sorted(names):
-                yield name if relative == "." else f"{relative}/{name}"
+        # not os.walk: it calls itself for each level, and a path has room for two thousand
+        start = posixpath.normpath(below or ".")
+        left = ["" if start == "." else start]
+        while left:
+            names, folders = self._listed(left.pop())
+            yield from names
+            left.extend(reversed(folders))
+
+    def _listed(self, folder: str) -> tuple[list[str], list[str]]:
+        """The paths of the files and of the folders in a folder; links to folders are neither."""
+        head = f"{folder}/" if folder else ""
+        names: list[str] = []
+        folders: list[str] = []
+        try:
+            with os.scandir(self.top / folder) as entries:
+                for entry in entries:
+                    if not _is_folder(entry):
+                        names.append(head + entry.name)
+                    elif entry.name not in SKIPPED_DIRECTORIES and not entry.is_symlink():
+                        folders.append(head + entry.name)
+        except OSError as error:
+            self.closed[folder or "."] = error.strerror or str(error)
+        return sorted(names), sorted(folders)
 
     def read(self, path: str) -> bytes:
         inside = self._inside(path)
@@ -125,18 +147,32 @@ class FolderTree:
         return read_regular(inside)
 
     def is_file(self, path: str) -> bool:
-        inside = self._inside(path)
-        return inside is not None and inside.is_file()
+        return _holds(self._inside(path), Path.is_file)
 
     def is_directory(self, path: str) -> bool:
-        inside = self._inside(path)
-        return inside is not None and inside.is_dir()
+        return _holds(self._inside(path), Path.is_dir)
 
     def names(self, directory: str) -> list[str]:
         inside = self._inside(directory)
-        if inside is None or not inside.is_dir():
+        try:
+            return sorted(os.listdir(inside)) if inside is not None else []
+        except (OSError, ValueError):
             return []
-        return sorted(entry.name for entry in inside.iterdir())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _holds(path: Path | None, question: Callable[[Path], bool]) -> bool:
+    """The answer of the disk; no where it does not give one."""
+    try:
+        return path is not None and question(path)
+    except OSError:
+        return False
 
 
 class Workspace:
@@ -251,7 +287,14 @@ def take_inventory(
         if not path.exists():
             raise UsageError(f"no such file or folder: {path}")
         below.append(path.resolve().relative_to(top).as_posix())
-    return inventory_of(workspace.tree, below, is_left_out)
+    inventory = inventory_of(workspace.tree, below, is_left_out)
+    if isinstance(workspace.tree, FolderTree):
+        workspace.problems.extend(
+            Problem(ProblemKind.UNREADABLE, f"cannot be read: {reason}", folder)
+            for folder, reason in workspace.tree.closed.items()
+            if not is_left_out(folder)
+        )
+    return inventory
 
 
 def inventory_of(
