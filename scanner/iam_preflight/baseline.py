@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from iam_preflight.discovery import read_regular
 from iam_preflight.errors import UsageError
 from iam_preflight.writing import open_output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     from iam_preflight.findings import Finding
@@ -131,10 +132,6 @@ class Known:
         others = self._by_rest.get(fingerprint.moved, ())
         return any(self._take(one) for one in others if one.root not in self._roots)
 
-    def left(self) -> Iterator[Fingerprint]:
-        """What was known and is not there any more."""
-        return iter(sorted(self._left.elements()))
-
 
 def entries_of(findings: Iterable[Finding], secrets: Secrets | None = None) -> list[Entry]:
     """The findings as baseline entries, sorted; instances of one place are one."""
@@ -161,9 +158,9 @@ def entries_of(findings: Iterable[Finding], secrets: Secrets | None = None) -> l
 def read_baseline(path: Path) -> tuple[Entry, ...]:
     """The entries of a baseline file; raises `UsageError`."""
     try:
-        held = msgspec.json.decode(path.read_bytes(), type=BaselineFile)
+        held = msgspec.json.decode(read_regular(path), type=BaselineFile)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: not a baseline: {error}") from None
     if held.version != VERSION:

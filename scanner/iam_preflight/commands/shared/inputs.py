@@ -134,6 +134,8 @@ class Inputs(Struct, frozen=True):
                 top / _inside(str(top / folder / one), top, "account_context")
                 for one in settings.account_context
             )
+            if any(not path.is_file() and not path.is_dir() for path in paths):
+                raise UsageError("account_context: neither a file nor a folder")  # a pipe
         if not paths:
             return ()
         from iam_preflight.account.files import find_exports
