@@ -155,7 +155,7 @@ class FolderTree:
     def names(self, directory: str) -> list[str]:
         inside = self._inside(directory)
         try:
-            return sorted(os.listdir(inside)) if inside is not None else []
+            return sorted(one.name for one in inside.iterdir()) if inside is not None else []
         except (OSError, ValueError):
             return []
 

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 FILE_NAME = "terragrunt.hcl"
 PARENT_NAMES = ("terragrunt.hcl", "root.hcl")
 MAX_PARENTS = 8
+"""Terragrunt itself follows one level of includes."""
+MAX_FILES = 100
+"""Files that one unit includes, each counted every time."""
 
 
 class Unit(Struct, frozen=True):
@@ -57,9 +60,9 @@ def find_units(configuration: Configuration, files: Iterable[str]) -> Iterator[U
     for path in files:
         if posixpath.basename(path) != FILE_NAME:
             continue
-        unit = _Terragrunt(configuration, path)
-        if not unit.is_readable:
+        if configuration.values_file(path) is None:
             continue
+        unit = _Terragrunt(configuration, path)
         directory = unit.module_directory()
         if directory is not None:
             yield Unit(unit.directory, directory, unit.inputs())
@@ -68,19 +71,23 @@ def find_units(configuration: Configuration, files: Iterable[str]) -> Iterator[U
 class _Terragrunt:
     """One terragrunt.hcl: a frame for its expressions."""
 
-    def __init__(self, configuration: Configuration, path: str, depth: int = 0) -> None:
+    def __init__(
+        self, configuration: Configuration, path: str, child: _Terragrunt | None = None
+    ) -> None:
         self.configuration = configuration
         self.problems = configuration.problems
         self.budget = Budget(200_000)
         self.path = path
         self.directory = posixpath.dirname(path) or "."
-        self.depth = depth
-        self.child: _Terragrunt | None = None
+        self.depth: int = child.depth + 1 if child is not None else 0
+        self.child = child
+        self.included: list[str] = child.included if child is not None else []
+        """What was included so far, by the unit and everything that it includes."""
         self.scope = Scope(self, {})
         file = configuration.values_file(path)
-        self.is_readable = file is not None
-        self.blocks = file.blocks if file is not None else ()
-        self.attributes = file.attributes if file is not None else {}
+        assert file is not None
+        self.blocks = file.blocks
+        self.attributes = file.attributes
         names: dict[str, Callable[[], Value]] = {
             name: functools.partial(evaluate, attribute.expression, self.scope)
             for block in self.blocks_of("locals")
@@ -102,14 +109,20 @@ class _Terragrunt:
     def parents(self) -> dict[str, _Terragrunt]:
         """The files that it includes, by the label of the block."""
         found: dict[str, _Terragrunt] = {}
-        for block in self.blocks_of("include") if self.depth < MAX_PARENTS else ():
+        for block in self.blocks_of("include"):
             attribute = block.body.attributes.get("path")
             path = text_of(evaluate(attribute.expression, self.scope)) if attribute else None
             inside = self._inside(path) if path is not None else None
             if inside is None or not self.configuration.workspace.tree.is_file(inside):
                 continue
-            parent = _Terragrunt(self.configuration, inside, self.depth + 1)
-            parent.child = self
+            if self.configuration.values_file(inside) is None:
+                continue
+            if self.depth >= MAX_PARENTS or len(self.included) >= MAX_FILES:
+                message = "it includes more files than are followed"
+                self.configuration.note(ProblemKind.LIMIT, message, block)
+                break
+            self.included.append(inside)
+            parent = _Terragrunt(self.configuration, inside, self)
             found[block.labels[0] if block.labels else ""] = parent
         return found
 
