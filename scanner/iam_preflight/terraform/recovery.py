@@ -9,6 +9,7 @@ argument, not the rest of the file, and the message names the place where it was
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -35,6 +36,7 @@ _BLOCK = re.compile(rb"[ \t\r\n]*([A-Za-z_][\w-]*)(" + _LABELS + rb")[ \t]*(\{)?
 _ATTRIBUTE = re.compile(rb"[ \t\r\n]*([A-Za-z_][\w-]*)[ \t]*=(?![=>])")
 _LABEL = re.compile(rb'"((?:[^"\\\n]|\\.)*)"|([A-Za-z_][\w-]*)')
 _HEREDOC = re.compile(rb"<<-?([A-Za-z_][\w-]*)[ \t]*\r?\n")
+_CLOSING = re.compile(rb"(?m)^[ \t]*([A-Za-z_][\w-]*)[ \t]*\r?$")
 _SKIPPED = re.compile(
     rb'#[^\n]*|//[^\n]*|/\*.*?(?:\*/|\Z)|"(?:[^"\\\n]|\\.)*"?|<<-?[A-Za-z_][\w-]*[ \t]*\r?\n',
     re.DOTALL,
@@ -65,11 +67,29 @@ class _Recovery:
         blocks: list[Block] = []
         attributes: dict[str, Attribute] = {}
         for item in _cut(text, is_top=depth == 0):
-            found = parse_items(item, self.complaints) or self.broken(item, depth)
+            found = (
+                parse_items(item, self.complaints)
+                or self.followed_by_more(item)
+                or self.broken(item, depth)
+            )
             blocks.extend(found.blocks)
             for name, attribute in found.attributes.items():
                 attributes.setdefault(name, attribute)
         return Body(attributes, tuple(blocks), text)
+
+    def followed_by_more(self, item: Span) -> Body | None:
+        """A whole block, where only what stands behind it is broken: a brace too many."""
+        from iam_preflight.terraform.syntax import first_error, parse_items
+
+        block = _BLOCK.match(item.source.data, item.start, item.end)
+        error = first_error(item)
+        if block is None or error is None or error.start <= block.end():
+            return None
+        whole = Span(item.source, item.start, error.start)
+        found = parse_items(whole, self.complaints)
+        if found is not None:
+            self.complain(Span(item.source, error.start, item.end))
+        return found
 
     def broken(self, item: Span, depth: int) -> Body:
         """What is left of one item that does not parse."""
@@ -136,25 +156,43 @@ def _outside_heredocs(
     pattern: re.Pattern[bytes], data: bytes, start: int, end: int
 ) -> Iterator[re.Match[bytes]]:
     skip_to = start
-    heredocs = _HEREDOC.finditer(data, start, end)
+    known = _Heredocs(data, start, end)
+    heredocs = iter(known.openings)
     heredoc = next(heredocs, None)
     for found in pattern.finditer(data, start, end):
         while heredoc is not None and heredoc.start() < found.start():
             if heredoc.start() >= skip_to:
-                closing = _heredoc_end(data, heredoc, end)
+                closing = known.end_of(heredoc)
                 skip_to = max(skip_to, closing if closing is not None else heredoc.end())
             heredoc = next(heredocs, None)
         if found.start() >= skip_to:
             yield found
 
 
-def _heredoc_end(data: bytes, opening: re.Match[bytes], end: int) -> int | None:
-    """The end of a heredoc; None when it is not closed before another begins with its word."""
-    word = re.escape(opening[1])
-    again = re.compile(rb"<<-?" + word + rb"[ \t]*\r?\n").search(data, opening.end(), end)
-    limit = again.start() if again is not None else end
-    closing = re.compile(rb"(?m)^[ \t]*" + word + rb"[ \t]*\r?$").search(data, opening.end(), limit)
-    return closing.end() if closing is not None else None
+class _Heredocs:
+    """Where the heredocs of a text may begin and end, found in one go: there may be thousands."""
+
+    def __init__(self, data: bytes, start: int, end: int) -> None:
+        self.openings = [*_HEREDOC.finditer(data, start, end)]
+        self._again: dict[bytes, list[int]] = {}
+        for found in self.openings:
+            self._again.setdefault(found[1], []).append(found.start())
+        self._closings: dict[bytes, tuple[list[int], list[int]]] = {}
+        for closing in _CLOSING.finditer(data, start, end) if self.openings else ():
+            starts, ends = self._closings.setdefault(closing[1], ([], []))
+            starts.append(closing.start())
+            ends.append(closing.end())
+
+    def end_of(self, opening: re.Match[bytes]) -> int | None:
+        """The end of a heredoc; None when it is not closed before another begins with its word."""
+        starts, ends = self._closings.get(opening[1], ([], []))
+        at = bisect_left(starts, opening.end())
+        if at == len(starts):
+            return None
+        again = self._again.get(opening[1], [])
+        following = bisect_left(again, opening.end())
+        is_closed = following == len(again) or starts[at] < again[following]
+        return ends[at] if is_closed else None
 
 
 def _trimmed_end(item: Span) -> int:
@@ -201,8 +239,11 @@ def _brackets_and_quotes(text: Span) -> Trouble | None:
     source, data, end = text.source, text.source.data, text.end
     open_brackets: list[int] = []
     at = text.start
+    heredocs = _Heredocs(data, text.start, end)
+    token = _TOKEN.search(data, at, end)
     while at < end:
-        token = _TOKEN.search(data, at, end)
+        if token is not None and token.start() < at:  # else every comment costs a search
+            token = _TOKEN.search(data, at, end)
         skipped = _SKIPPED.search(data, at, token.end() if token else end)
         if skipped is not None and (token is None or skipped.start() <= token.start()):
             skipped = _SKIPPED.match(data, skipped.start(), end)
@@ -224,7 +265,7 @@ def _brackets_and_quotes(text: Span) -> Trouble | None:
                 return Trouble("a comment is not closed", place)
             if piece.startswith(b"<<"):
                 opening = _HEREDOC.match(data, skipped.start(), end)
-                closed = _heredoc_end(data, opening, end) if opening else None
+                closed = heredocs.end_of(opening) if opening else None
                 if closed is None:
                     return Trouble(f"the heredoc {place.text.strip()} is not closed", place)
                 at = closed
