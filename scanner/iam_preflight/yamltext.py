@@ -28,10 +28,11 @@ MAX_DEPTH = 100
 class YamlError(ValueError):
     """The text is not YAML, or more of it than anybody writes: why, and where."""
 
-    def __init__(self, message: str, span: Span) -> None:
+    def __init__(self, message: str, span: Span, *, is_limit: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.span = span
+        self.is_limit = is_limit
 
 
 def _loader() -> Any:
@@ -78,7 +79,8 @@ def _check_size(source: SourceFile, root: Node) -> None:
         node, depth = stack.pop()
         count += 1
         if count > MAX_NODES or depth > MAX_DEPTH:
-            raise YamlError("too many values, or nested too deeply", span_of(source, node))
+            message = "too many values, or nested too deeply"
+            raise YamlError(message, span_of(source, node), is_limit=True)
         if isinstance(node.value, list):
             for child in node.value:
                 nodes = child if isinstance(child, tuple) else (child,)

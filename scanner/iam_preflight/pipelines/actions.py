@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from iam_preflight import yamltext
-from iam_preflight.pipelines.job import Job, value_of, variables
+from iam_preflight.pipelines.job import Job, composed, value_of, variables
 from iam_preflight.values import Known
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from yaml import Node
 
+    from iam_preflight.errors import Problem
     from iam_preflight.resources import Resource
     from iam_preflight.source import SourceFile, Span
 
@@ -33,27 +34,29 @@ _PROPOSED = re.compile(r"\bhead[._]|github\.head_ref|pull_request\.(?:head|numbe
 Triggers = list[tuple[str, "Span"]]
 
 
-def jobs(sources: Sequence[SourceFile]) -> Iterator[Resource]:
-    """The jobs of the workflows of one folder that sign in to AWS."""
+def jobs(sources: Sequence[SourceFile], problems: list[Problem]) -> Iterator[Resource]:
+    """The jobs of the workflows of one folder that sign in to AWS.
+
+    What is wrong with others, which matter as far as they call these, is not told.
+    """
     signing = [source for source in sources if any(mark in source.data for mark in _MARKS)]
     if not signing:
         return
-    roots = {source.path: root for source in sources if (root := _compose(source)) is not None}
+    roots: dict[str, Node] = {}
+    for source in sources:
+        root = composed(source, problems if source in signing else [])
+        if root is not None:
+            roots[source.path] = root
     callers = _callers(sources, roots)
     for source in signing:
-        root = roots.get(source.path)
+        if source.path not in roots:
+            continue
+        root = roots[source.path]
         triggers = _triggers(source, yamltext.child(root, "on"))
         if any(name == _CALLED for name, _ in triggers):
             triggers.extend(callers.get(source.path.rpartition("/")[2], ()))
         for key, body in yamltext.pairs(yamltext.child(root, "jobs")):
             yield from _job(source, root, key, body, triggers)
-
-
-def _compose(source: SourceFile) -> Node | None:
-    try:
-        return yamltext.compose(source)
-    except yamltext.YamlError:
-        return None
 
 
 def _triggers(source: SourceFile, node: Node | None) -> Triggers:

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING
 
 from iam_preflight import yamltext
-from iam_preflight.pipelines.job import Job, value_of, variables
+from iam_preflight.pipelines.job import Job, composed, value_of, variables
 from iam_preflight.values import Known
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from yaml import Node
 
+    from iam_preflight.errors import Problem
     from iam_preflight.resources import Resource
     from iam_preflight.source import SourceFile, Span
     from iam_preflight.values import Value
@@ -32,15 +33,12 @@ _PROPOSED = re.compile(r"merge_request_event|CI_MERGE_REQUEST|external_pull_requ
 MERGE_REQUEST = "merge_request_event"
 
 
-def jobs(sources: Sequence[SourceFile]) -> Iterator[Resource]:
+def jobs(sources: Sequence[SourceFile], problems: list[Problem]) -> Iterator[Resource]:
     """The jobs of a `.gitlab-ci.yml` that sign in to AWS."""
     for source in sources:
         if b"id_tokens" not in source.data:
             continue
-        try:
-            root = yamltext.compose(source)
-        except yamltext.YamlError:
-            continue
+        root = composed(source, problems)
         for key, body in yamltext.pairs(root):
             name = yamltext.text(key) or ""
             if name not in _KEYWORDS and yamltext.is_mapping(body):

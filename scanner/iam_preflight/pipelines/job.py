@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from iam_preflight import yamltext
+from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Deployment, Framework, Resource
 from iam_preflight.values import Fragment, Known, Listing, Mapping, Reason, Text, Unknown
 
@@ -51,6 +52,16 @@ class Job(Struct):
             header=self.header,
             deployment=Deployment(self.source.path, Framework.PIPELINE),
         )
+
+
+def composed(source: SourceFile, problems: list[Problem]) -> Node | None:
+    """A file that signs in to AWS as nodes; None, with a problem noted, when it is not YAML."""
+    try:
+        return yamltext.compose(source)
+    except yamltext.YamlError as error:
+        kind = ProblemKind.LIMIT if error.is_limit else ProblemKind.SYNTAX
+        problems.append(Problem(kind, f"not YAML: {error.message}", source.path, error.span))
+        return None
 
 
 def value_of(

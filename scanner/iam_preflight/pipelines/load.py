@@ -10,7 +10,7 @@ A job is a resource of the type `pipeline_job` with these attributes:
 - `guard`         a condition under which alone it runs
 - `access_key`    a long-lived key that it signs in with
 
-Files that cannot be read as YAML are not infrastructure and are passed over.
+Files without a word about AWS are not read; one with such a word that is not YAML is a problem.
 """
 
 from __future__ import annotations
@@ -45,4 +45,5 @@ def load_pipelines(workspace: Workspace, files: Sequence[str]) -> Iterator[Resou
     for folder, paths in folders.items():
         sources = [source for path in paths if (source := workspace.source(path)) is not None]
         is_github = folder.endswith(_WORKFLOWS)
-        yield from actions.jobs(sources) if is_github else gitlab.jobs(sources)
+        jobs = actions.jobs if is_github else gitlab.jobs
+        yield from jobs(sources, workspace.problems)
