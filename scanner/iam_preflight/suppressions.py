@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from iam_preflight.settings import Settings
     from iam_preflight.source import Span
 
+LONGEST_NAME = 40
+"""Characters that are shown of what was taken for the name of a rule."""
 MODULES = ".terraform/"
 """Below here is other people's code: nobody can tidy an unused ignore there."""
 
@@ -107,7 +109,9 @@ class Suppressions:
         for name in ignore.rules:
             rule = self._registry.find_installed(name)
             if rule is None:
-                self._refused.append((ignore, f"there is no rule {name!r}{self._near(name)}"))
+                shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+                near = self._near(shown)
+                self._refused.append((ignore, f"there is no rule {shown!r}{near}"))
             elif rule.id in self._locked:
                 message = f"{rule.id} is locked in the settings: no comment can ignore it"
                 self._refused.append((ignore, message))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -86,6 +87,81 @@ def test_a_file_without_permission_is_named(tmp_path: Path) -> None:
         assert told(scanned(tmp_path)) == [("SCAN-900", "cannot be read: Permission denied")]
     finally:
         (tmp_path / "main.tf").chmod(stat.S_IRWXU)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_no_reader_waits_for_a_pipe(tmp_path: Path) -> None:
+    names = ["terragrunt.hcl", "t.yaml", "p.json", "a.tf.json", "x.tofu", ".gitlab-ci.yml"]
+    names += ["terraform.tfvars", "t.tpl", ".terraform/modules/modules.json"]
+    names += [".github/workflows/a.yml"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(tmp_path / name)
+    rendered = 'templatefile("t.tpl", {})'
+    (tmp_path / "main.tf").write_text(USER.replace('"x"', rendered))
+    report = scanned(tmp_path)
+    assert {message for _, message in told(report)} == {"cannot be read: not a regular file"}
+    assert [resource.address for resource in report.graph.resources] == ["aws_iam_user.a"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_settings_and_baselines_name_no_pipes(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text(USER)
+    os.mkfifo(tmp_path / "baseline.json")
+    arguments = ["scan", str(tmp_path), "--baseline", str(tmp_path / "baseline.json")]
+    result = CliRunner().invoke(cli, arguments)
+    assert "baseline.json: cannot be read: not a regular file" in str(result.exception)
+    os.mkfifo(tmp_path / "account.json")
+    (tmp_path / ".iam-preflight.yaml").write_text("account_context: [account.json]\n")
+    result = CliRunner().invoke(cli, ["scan", str(tmp_path)])
+    assert "account_context: neither a file nor a folder" in str(result.exception)
+
+
+def test_folders_may_be_as_deep_as_a_path_is_long(tmp_path: Path) -> None:
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        for _ in range(1500):
+            Path("a").mkdir()
+            os.chdir("a")
+        Path("main.tf").write_text(USER)
+    finally:
+        os.chdir(before)
+    report = scanned(tmp_path)
+    assert told(report) == []
+    assert len(report.graph.resources) == 1
+
+
+def test_a_folder_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "main.tf").write_text(USER)
+    listed = os.scandir
+
+    def refusing(path: Path) -> Any:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    report = scanned(tmp_path)
+    assert [(one.code, one.path) for one in report.problems] == [("SCAN-900", "closed")]
+    assert len(report.graph.resources) == 1
+
+
+def test_names_that_no_disk_takes_are_names_of_nothing(tmp_path: Path) -> None:
+    long = "a" * 5000
+    calls = [f'file("{long}")', f'fileset("{long}", "*")', 'file("a\\u0000b")']
+    users = [USER.replace('"a"', f'"u{n}"').replace('"x"', call) for n, call in enumerate(calls)]
+    module = f'module "m" {{\n  source = "./{long}"\n}}\nmodule "i" {{\n  source = "x/y/z"\n}}\n'
+    (tmp_path / "main.tf").write_text("".join([*users, module]))
+    manifest = tmp_path / ".terraform" / "modules" / "modules.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text('{"Modules": [{"Key": "i", "Source": "x/y/z", "Dir": "a\\ud800b"}]}')
+    report = scanned(tmp_path)
+    assert {code for code, _ in told(report)} == {"SCAN-903"}
+    assert len(report.graph.resources) == len(users)
 
 
 # ---------------------------------------------------------------- ways out of the root
@@ -242,7 +318,78 @@ def test_places_are_right_behind_a_byte_order_mark() -> None:
     assert name.span.text == '"é"'
 
 
+WORKFLOW = """
+on: push
+permissions: {id-token: write}
+jobs:
+  deploy:
+    steps:
+      - uses: aws-actions/configure-aws-credentials@v4
+        with: {role-to-assume: "arn:aws:iam::111122223333:role/ci"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [("a: [", ProblemKind.SYNTAX), (f"a: [{'a,' * 250_000}]", ProblemKind.LIMIT)],
+)
+def test_a_workflow_that_cannot_be_read_is_not_passed_over(more: str, kind: ProblemKind) -> None:
+    path = ".github/workflows/deploy.yml"
+    for name in (path, ".gitlab-ci.yml"):
+        marked = WORKFLOW if name == path else "id_tokens: {}\n"
+        report = scan_files({"main.tf": USER, name: marked + more}, NO_RULES)
+        (problem,) = report.problems
+        assert (problem.kind, problem.path) == (kind, name)
+        assert problem.span is not None
+    assert not scan_files({"main.tf": USER, path: more}, NO_RULES).problems
+
+
+def test_resources_of_another_shape_are_told() -> None:
+    resources = "[{Type: AWS::IAM::Role}]"
+    (problem,) = text("t.yaml", f"AWSTemplateFormatVersion: x\nResources: {resources}\n").problems
+    assert (problem.code, problem.message) == ("SCAN-901", "Resources is not a mapping")
+    assert problem.span is not None
+    assert problem.span.text == resources
+
+
+def test_the_name_of_no_rule_is_told_in_short() -> None:
+    hostile = f"# iam-preflight: ignore[{'A' * 100_000}] because\n"
+    ((code, message),) = told(text("main.tf", hostile + USER))
+    assert code == "SCAN-904"
+    assert len(message) < 100
+
+
+@pytest.mark.parametrize("after", ["}\n", "\0\n", "# \0\n", '"x"\n', "}}]\n"])
+def test_what_stands_behind_a_block_does_not_cost_it(after: str) -> None:
+    report = text("main.tf", USER + after + USER.replace('"a"', '"b"'))
+    named = [resource.text("name") for resource in report.graph.resources]
+    assert named == ["x", "x"]
+    (problem,) = report.problems
+    assert problem.kind is ProblemKind.SYNTAX
+    assert str(problem.span).startswith("main.tf:4:")
+
+
 # ---------------------------------------------------------------- more of it than anybody writes
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["/*" * 200_000, "".join(f"a{n} = <<E{n}\n" for n in range(10_000))],
+    ids=["comments", "heredocs"],
+)
+def test_broken_text_is_gone_through_once(broken: str) -> None:
+    """Each of so many openings was looked for to the end of the file."""
+    report = text("main.tf", f"{USER}locals {{\n{broken}\n}}\n")
+    assert [resource.address for resource in report.graph.resources] == ["aws_iam_user.a"]
+    assert {problem.kind for problem in report.problems} == {ProblemKind.SYNTAX}
+
+
+def test_units_that_include_themselves_come_to_an_end() -> None:
+    includes = [f'include "i{n}" {{\n  path = "./terragrunt.hcl"\n}}\n' for n in range(10)]
+    unit = "".join(includes) + 'terraform {\n  source = "./m"\n}\n'
+    report = scan_files({"terragrunt.hcl": unit, "m/main.tf": USER}, NO_RULES)
+    assert {problem.kind for problem in report.problems} == {ProblemKind.LIMIT}
+    assert len(report.graph.resources) == 1
 
 
 def doubling(first: str, step: str, count: int = 60) -> str:

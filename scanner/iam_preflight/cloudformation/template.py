@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.cloudformation.reader import RawDocument
+    from iam_preflight.source import Span
 
 MAX_PEEK = 8 * 1024 * 1024
 """Larger JSON is not looked through before it is parsed; as a template it is far too large."""
@@ -77,6 +78,9 @@ def read_templates(source: SourceFile, problems: list[Problem]) -> Iterator[Temp
             if is_template(document.root):
                 count += 1
                 yield template_from(document, source, count)
+            elif (place := _misshapen(document.root)) is not None:
+                message = "Resources is not a mapping"
+                problems.append(Problem(ProblemKind.SYNTAX, message, source.path, place))
     except TemplateError as error:
         if claims_to_be_template(data):
             kind = ProblemKind.LIMIT if error.is_limit else ProblemKind.SYNTAX
@@ -93,7 +97,9 @@ def may_be_template(data: bytes) -> bool:
         root = json.loads(data)
     except (ValueError, RecursionError):
         return True
-    return isinstance(root, dict) and isinstance(root.get("Resources"), dict)
+    return isinstance(root, dict) and (
+        isinstance(root.get("Resources"), dict) or "AWSTemplateFormatVersion" in root
+    )
 
 
 def template_from(document: RawDocument, source: SourceFile, number: int = 1) -> Template:
@@ -129,6 +135,14 @@ def is_template(root: Value) -> bool:
     return any(
         name.startswith("Fn::") or _has_type(resources.entries[name]) for name in resources.entries
     )
+
+
+def _misshapen(root: Value) -> Span | None:
+    """The place of the resources of what says that it is a template, where they are none."""
+    if not isinstance(root, Mapping) or "AWSTemplateFormatVersion" not in root.entries:
+        return None
+    resources = root.get("Resources")
+    return resources.span if resources is not None else None
 
 
 def _has_type(resource: Value) -> bool:
