@@ -384,9 +384,21 @@ def test_broken_text_is_gone_through_once(broken: str) -> None:
     assert {problem.kind for problem in report.problems} == {ProblemKind.SYNTAX}
 
 
-def test_units_that_include_themselves_come_to_an_end() -> None:
-    includes = [f'include "i{n}" {{\n  path = "./terragrunt.hcl"\n}}\n' for n in range(10)]
-    unit = "".join(includes) + 'terraform {\n  source = "./m"\n}\n'
+READS = [f'read_terragrunt_config("terragrunt.hcl").locals.a{n}' for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    "itself",
+    [
+        "".join(f'include "i{n}" {{\n  path = "./terragrunt.hcl"\n}}\n' for n in range(10)),
+        "locals {\n"
+        + "".join(f"  a{n} = [{', '.join(READS)}]\n" for n in range(10))
+        + "}\ninputs = { a = local.a0 }\n",
+    ],
+    ids=["include", "read"],
+)
+def test_units_that_read_themselves_come_to_an_end(itself: str) -> None:
+    unit = itself + 'terraform {\n  source = "./m"\n}\n'
     report = scan_files({"terragrunt.hcl": unit, "m/main.tf": USER}, NO_RULES)
     assert {problem.kind for problem in report.problems} == {ProblemKind.LIMIT}
     assert len(report.graph.resources) == 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from iam_preflight.errors import ProblemKind
+from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.terraform.configuration import is_local
 from iam_preflight.terraform.evaluation import evaluate
 from iam_preflight.terraform.functions.arguments import Invocation, NotKnown
@@ -42,7 +42,7 @@ PARENT_NAMES = ("terragrunt.hcl", "root.hcl")
 MAX_PARENTS = 8
 """Terragrunt itself follows one level of includes."""
 MAX_FILES = 100
-"""Files that one unit includes, each counted every time."""
+"""Files that one unit includes and reads, each counted every time."""
 
 
 class Unit(Struct, frozen=True):
@@ -72,17 +72,18 @@ class _Terragrunt:
     """One terragrunt.hcl: a frame for its expressions."""
 
     def __init__(
-        self, configuration: Configuration, path: str, child: _Terragrunt | None = None
+        self, configuration: Configuration, path: str, asking: _Terragrunt | None = None
     ) -> None:
         self.configuration = configuration
         self.problems = configuration.problems
         self.budget = Budget(200_000)
         self.path = path
         self.directory = posixpath.dirname(path) or "."
-        self.depth: int = child.depth + 1 if child is not None else 0
-        self.child = child
-        self.included: list[str] = child.included if child is not None else []
-        """What was included so far, by the unit and everything that it includes."""
+        self.depth: int = asking.depth + 1 if asking is not None else 0
+        self.child: _Terragrunt | None = None
+        """What includes it."""
+        self.read: list[str] = asking.read if asking is not None else []
+        """What the unit, and whatever it reads, has included or read so far."""
         self.scope = Scope(self, {})
         file = configuration.values_file(path)
         assert file is not None
@@ -117,14 +118,21 @@ class _Terragrunt:
                 continue
             if self.configuration.values_file(inside) is None:
                 continue
-            if self.depth >= MAX_PARENTS or len(self.included) >= MAX_FILES:
-                message = "it includes more files than are followed"
-                self.configuration.note(ProblemKind.LIMIT, message, block)
+            parent = self.other(inside, block.header)
+            if parent is None:
                 break
-            self.included.append(inside)
-            parent = _Terragrunt(self.configuration, inside, self)
+            parent.child = self
             found[block.labels[0] if block.labels else ""] = parent
         return found
+
+    def other(self, path: str, place: Span) -> _Terragrunt | None:
+        """A file that this one includes or reads; None, with a problem noted, past the bounds."""
+        if self.depth >= MAX_PARENTS or len(self.read) >= MAX_FILES:
+            message = "this unit includes and reads more files than are followed"
+            self.problems.append(Problem(ProblemKind.LIMIT, message, place.path, place))
+            return None
+        self.read.append(path)
+        return _Terragrunt(self.configuration, path, self)
 
     def module_directory(self) -> str | None:
         """The folder of the module: a local source, else where the file itself is."""
@@ -284,13 +292,16 @@ def _read_config(call: Invocation, arguments: tuple[Value, ...]) -> Value:
     unit = _unit(call)
     path = call.text(arguments[0])
     inside = unit.configuration.workspace.beside(unit.directory, path)
-    if inside is None or unit.depth >= MAX_PARENTS:
+    if inside is None:
         raise NotKnown(Reason.MISSING)
     if not unit.configuration.workspace.tree.is_file(inside):
         if len(arguments) > 1:
             return arguments[1]
         raise NotKnown(Reason.MISSING)
-    return _Terragrunt(unit.configuration, inside, unit.depth + 1).exposed()
+    read = unit.other(inside, call.span) if unit.configuration.values_file(inside) else None
+    if read is None:
+        raise NotKnown(Reason.MISSING)
+    return read.exposed()
 
 
 def _account(call: Invocation, _arguments: tuple[Value, ...]) -> Value:
