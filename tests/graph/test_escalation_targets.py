@@ -404,3 +404,18 @@ def test_who_is_not_in_the_code_has_the_sum_of_what_the_code_gives():
 def test_who_is_in_the_code_is_not_counted_twice():
     finding = the_one("ESC-001", user(allow("iam:PutUserPolicy")))
     assert finding.message == "user dev can make itself administrator with iam:PutUserPolicy"
+
+
+def test_what_a_scaling_group_launches_is_not_stopped_to_change_it():
+    node = role("node", service="ec2.amazonaws.com", managed=ADMIN)
+    template = """
+resource "aws_launch_template" "node" {
+  iam_instance_profile {
+    name = aws_iam_instance_profile.node.name
+  }
+}
+"""
+    arn = "arn:aws:ec2:*:*:instance/*"
+    change = ["ec2:ModifyInstanceAttribute", "ec2:StopInstances", "ec2:StartInstances"]
+    assert not found("ESC-004", user(allow(change, arn)), node, template)
+    assert found("ESC-004", user(allow("ssm:StartSession", arn)), node, template)

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.arns import arn_of
 from iam_preflight.graph.code import code_sources
-from iam_preflight.graph.handles import handles, runs_code
+from iam_preflight.graph.handles import handles, launches, runs_code
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.graph.tags import tags_of
 from iam_preflight.knowledge.catalog import ActionClass
@@ -183,7 +183,7 @@ class Escalation(Struct, frozen=True, eq=False):
             return f"takes over {self.through.resource.address}, which runs as {target}"
         match self.method.kind:
             case MethodKind.NEW_PASS:
-                service = self.method.trust_services[0].partition(".")[0]
+                service = self.method.trust_services[0].split(".")[-3]
                 return f"has {service} run code of its own as {target}"
             case MethodKind.PRINCIPAL if self.is_plain_assume:
                 return f"assumes {target}"
@@ -712,6 +712,8 @@ class Escalations:
             return False
         if method.workloads and workload.resource.type not in method.workloads:
             return False
+        if "ec2:StopInstances" in method.actions and launches(workload):
+            return False  # what is stopped is replaced by another one
         if set(method.actions) & {"ssm:StartSession", "ssm:SendCommand"}:
             agent = self.graph.effective(workload.role).allows("ssmmessages:CreateControlChannel")
             if not agent.is_possible:

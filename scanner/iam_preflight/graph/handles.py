@@ -1,7 +1,8 @@
 """By what a workload can be taken hold of: its own ARN, and the ARNs of what it is run by.
 
-A shell in a container is opened on a task of an ECS service, and code comes to an instance
-through a deployment group. Neither names the task definition or the instance.
+A shell in a container is opened on a task of an ECS service, one on a node on the instance that
+was launched for it, and code comes to an instance through a deployment group. None of these names
+the task definition, the launch template or the instance.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from iam_preflight.graph.tags import tags_of
 from iam_preflight.graph.targets import resource_of
 from iam_preflight.policy.document import pattern_from
 from iam_preflight.resources import Resource
-from iam_preflight.values import blocks_of, bool_of, text_of
+from iam_preflight.values import Reason, Unknown, blocks_of, bool_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph, Workload
     from iam_preflight.graph.tags import Tags
     from iam_preflight.policy.document import Pattern
-    from iam_preflight.values import Mapping, Unknown, Value
+    from iam_preflight.values import Mapping, Value
 
 HANDLE_TYPES = (
     "aws_autoscaling_group",
@@ -44,6 +45,24 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_r
 """
 
 
+_LAUNCHING = {
+    "aws_batch_compute_environment": ("instance_role",),
+    "aws_ecs_capacity_provider": ("ec2_instance_profile_arn",),
+    "aws_eks_node_group": ("node_role_arn",),
+    "aws_emr_cluster": ("instance_profile",),
+    "aws_launch_configuration": ("iam_instance_profile",),
+    "aws_launch_template": ("iam_instance_profile",),
+    "aws_spot_fleet_request": ("iam_instance_profile", "iam_instance_profile_arn"),
+    "aws_spot_instance_request": ("iam_instance_profile",),
+}
+"""What instances are launched by, and the attributes with the role that these then have."""
+
+
+def launches(workload: Workload) -> bool:
+    """Whether it is instances that have the role, which AWS launches and replaces."""
+    return workload.attribute in _LAUNCHING.get(workload.resource.type, ())
+
+
 def runs_code(workload: Workload) -> bool:
     """Whether the code of the workload has the role, and not only the service that starts it."""
     return (workload.resource.type, workload.attribute) not in _FOR_THE_SERVICE
@@ -54,6 +73,10 @@ def handles(workload: Workload, graph: Graph) -> Iterator[Pattern]:
     own = arn_of(workload.resource)
     if own is not None:
         yield own
+    if launches(workload):
+        label = f"an instance of {workload.resource.address}"
+        instance = Unknown(Reason.COMPUTED, label, workload.resource.header)
+        yield arn_within(workload.resource, "ec2", "instance/", instance)
     match workload.resource.type:
         case "aws_ecs_task_definition":
             for service in _services_of(workload.resource, graph):
