@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from iam_preflight.knowledge.accounts import AccountKind, known_account
 from iam_preflight.knowledge.reading import read_data
@@ -22,7 +22,8 @@ from iam_preflight.values import MASK, Reason, Unknown, parts_of, show
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iam_preflight.policy.document import Pattern
+    from iam_preflight.graph.trust import Grant
+    from iam_preflight.policy.document import Document, Pattern
     from iam_preflight.resources import Resource
     from iam_preflight.settings import Settings
 
@@ -68,6 +69,8 @@ class AccountBook(Struct, frozen=True):
     organization: frozenset[str]
     """Other accounts of the company: of the organization in the code, or named as first party."""
     trusted: frozenset[str]
+    let_in: dict[int, tuple[Document, tuple[Grant, ...]]] = field(default_factory=dict)
+    """Whom trust policies let in, as `trust.grants` works it out, by the document's identity."""
 
     def ownership(self, pattern: Pattern) -> Ownership:
         """Whose account an AWS principal (ARN, account id, `*`) is in."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from iam_preflight.findings import Severity
     from iam_preflight.graph.accounts import AccountBook
     from iam_preflight.graph.model import Graph, Policy, Principal
-    from iam_preflight.policy.document import Condition, PrincipalPattern, Statement
+    from iam_preflight.policy.document import Condition, Document, PrincipalPattern, Statement
 
 ASSUME_ACTIONS = (
     "sts:AssumeRole",
@@ -51,11 +51,20 @@ class Grant(Struct, frozen=True):
         return self.principal.kind == "Federated"
 
 
-def grants(policy: Policy | None, accounts: AccountBook) -> Iterator[Grant]:
+def grants(policy: Policy | None, accounts: AccountBook) -> tuple[Grant, ...]:
     """Every principal that a role's trust policy lets in, statement by statement."""
     if policy is None or policy.use is not DocumentUse.TRUST:
-        return
-    for statement in policy.document.statements:
+        return ()
+    document = policy.document
+    held = accounts.let_in.get(id(document))
+    if held is None:
+        # the document is kept, so that its id stays its own
+        held = accounts.let_in[id(document)] = (document, tuple(_grants(document, accounts)))
+    return held[1]
+
+
+def _grants(document: Document, accounts: AccountBook) -> Iterator[Grant]:
+    for statement in document.statements:
         if not statement.is_allow or statement.is_not_principal or not lets_assume(statement):
             continue
         for principal in statement.principals:

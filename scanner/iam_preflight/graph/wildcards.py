@@ -33,20 +33,22 @@ def whole_services(
     """
     if statement.is_not_action:
         return
+    named = [pattern for pattern in statement.actions if pattern.is_known and ":" in pattern.text]
+    wild = [pattern for pattern in named if has_wildcard(pattern)]
+    services = {service for pattern in wild for service in catalog.expand(pattern.text).services}
+    if not services:
+        return
     held: dict[str, list[Pattern]] = {}
-    for pattern in statement.actions:
-        if pattern.is_known and ":" in pattern.text:
-            for service in catalog.expand(pattern.text).services:
+    for pattern in named:
+        for service in catalog.expand(pattern.text).services:
+            if service in services:
                 held.setdefault(service, []).append(pattern)
     for service, patterns in held.items():
-        wild = [pattern for pattern in patterns if has_wildcard(pattern)]
-        if not wild:
-            continue
         whole = [pattern for pattern in patterns if not _name(pattern).strip("*")]
         if not whole and not _changes_all(service, patterns, catalog):
             continue
         if changing(catalog).mask(service):
-            yield service, tuple(whole or wild)
+            yield service, tuple(whole or filter(has_wildcard, patterns))
 
 
 def _name(pattern: Pattern) -> str:
@@ -76,6 +78,8 @@ def on_something(exposure: Exposure, actions: ActionSet) -> ActionSet:
 
 def unscoped(exposure: Exposure, actions: ActionSet) -> ActionSet:
     opening = exposure.opening
+    if not opening.is_conditional:
+        return actions
     if all(opening.strength(action) is Strength.NOTHING for action in actions):
         return actions
     names = tuple(action for action in actions if opening.strength(action) <= Strength.CONTEXT)

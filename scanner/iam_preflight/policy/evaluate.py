@@ -25,7 +25,7 @@ from iam_preflight.policy.truth import Doubt, Truth, all_of, any_of
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from iam_preflight.knowledge.catalog import Catalog
     from iam_preflight.policy.automaton import Tokens
@@ -263,12 +263,10 @@ class _Case:
         truth, doubt = about
         via = Via.ANYONE
         for answer in self._answers(matcher):
-            if answer is YES:
-                continue
-            if answer[0] is Truth.NO:
-                return
-            truth = min(truth, answer[0])
-            doubt |= answer[1]
+            if answer is not YES:
+                truth, doubt = min(truth, answer[0]), doubt | answer[1]
+        if truth is Truth.NO:
+            return
         if found.layer in (Layer.RESOURCE, Layer.RCP) and self.caller is not None:
             is_named, via = matcher.principal(
                 self.caller, is_bounded=self.policies.boundary is not None
@@ -287,12 +285,15 @@ class _Case:
             found.denies.append(reason)
             found.deny = max(found.deny, truth)
 
-    def _answers(self, matcher: StatementMatcher) -> Iterator[Answer]:
-        yield matcher.standing
-        yield matcher.resource(self.arn, self.context if matcher.needs_context else UNKNOWN_CONTEXT)
-        if matcher.conditions:
-            never = self.evaluator.never(self.action)
-            yield matcher.conditions_hold(self.context, never, self.evaluator.since)
+    def _answers(self, matcher: StatementMatcher) -> tuple[Answer, ...]:
+        """Whether it is there, and about the resource; and whether its conditions hold."""
+        context = self.context if matcher.needs_context else UNKNOWN_CONTEXT
+        about = matcher.resource(self.arn, context)
+        if not matcher.conditions or about[0] is Truth.NO:
+            return matcher.standing, about
+        never = self.evaluator.never(self.action)
+        holds = matcher.conditions_hold(context, never, self.evaluator.since)
+        return matcher.standing, about, holds
 
     # ---- how they add up
 
@@ -305,7 +306,7 @@ class _Case:
         session = self._optional(Layer.SESSION, policies.session)
         scp = self._levels(Layer.SCP, policies.scps if self._is_under_scps() else ())
         endpoint = self._optional(Layer.ENDPOINT, policies.endpoint)
-        if self._is_under_rcps():
+        if policies.rcps and self._is_under_rcps():
             # AWS's own policy that allows everything cannot be detached: only denials count
             self._read(Layer.RCP, (document for level in policies.rcps for document in level))
         is_root = self.caller is not None and self.caller.kind is CallerKind.ROOT
