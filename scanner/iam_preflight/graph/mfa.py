@@ -227,16 +227,24 @@ def left_without_mfa(effective: Effective, sign_in: SignIn) -> ActionSet:
                 actions = statement_actions(statement, catalog)
                 left |= effective.evaluator.reachable(statement, actions)
     left &= effective.possible
-    for statement in _denials(effective):
-        if stops(statement, sign_in) is Truth.YES and _is_everywhere(statement):
-            left -= statement_actions(statement, catalog, is_sure=True)
+    for statement in _stopping(effective, sign_in):
+        left -= statement_actions(statement, catalog, is_sure=True)
     return left
 
 
 def insists_on_mfa(effective: Effective, sign_in: SignIn = SignIn.SESSION) -> bool:
-    """Whether all that somebody may do without a second factor is to get one."""
-    self_service = effective.catalog.expand_all(mfa_actions().self_service)
-    return bool(effective.possible) and not left_without_mfa(effective, sign_in) - self_service
+    """Whether all that somebody may do without a second factor is to get one.
+
+    Who is allowed nothing here may be allowed things elsewhere: then the Deny has to be there.
+    """
+    catalog = effective.catalog
+    self_service = catalog.expand_all(mfa_actions().self_service)
+    if effective.possible:
+        return not left_without_mfa(effective, sign_in) - self_service
+    spared = ~catalog.nothing
+    for statement in _stopping(effective, sign_in):
+        spared -= statement_actions(statement, catalog, is_sure=True)
+    return not spared - self_service
 
 
 def may_act_without_mfa(effective: Effective, sign_in: SignIn = SignIn.SESSION) -> bool:
@@ -253,6 +261,13 @@ def broad_without_mfa(effective: Effective, action: str) -> Grant | None:
         if grant.is_broad and grant.is_sure and not requires_mfa(grant.statement):
             return grant
     return None
+
+
+def _stopping(effective: Effective, sign_in: SignIn) -> Iterator[Statement]:
+    """The Deny statements that stop everybody who comes without a second factor that way."""
+    for statement in _denials(effective):
+        if stops(statement, sign_in) is Truth.YES and _is_everywhere(statement):
+            yield statement
 
 
 def _denials(effective: Effective) -> Iterator[Statement]:
