@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.exposure import listed
 from iam_preflight.knowledge.worth import telling
+from iam_preflight.policy.conditions import ConditionMatcher
+from iam_preflight.policy.context import UNKNOWN_CONTEXT
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.policy.effective import admin_probes, statement_actions
 from iam_preflight.policy.scope import Strength, judge
+from iam_preflight.policy.truth import Truth
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -37,7 +40,8 @@ class ConditionThatRestrictsNothing(Rule):
     in the policies of resources and roles about statements for everybody.
 
     And Deny statements that never apply, because no request for their actions carries the key,
-    such as `aws:ResourceTag` for a service that does not know it.
+    such as `aws:ResourceTag` for a service that does not know it, or because the condition spares
+    everybody, as `NotIpAddress` with `0.0.0.0/0` does.
 
     The finding says why. Conditions that work together (`ForAllValues` with `Null: false`) are
     judged together; those on MFA are the business of MFA-002.
@@ -129,8 +133,14 @@ class ConditionThatRestrictsNothing(Rule):
             yield self._finding(useless, statement, policy, related=related)
 
     def _denying(self, statement: Statement, policy: Policy, catalog: Catalog) -> Iterator[Finding]:
+        if policy.is_source_only:
+            return
+        for condition in statement.conditions:
+            if ConditionMatcher(condition, False).holds(UNKNOWN_CONTEXT)[0] is Truth.NO:
+                yield self._never(condition, statement, policy)
+                return
         actions = statement_actions(statement, catalog, is_sure=True)
-        if policy.is_source_only or _is_too_many(actions):
+        if _is_too_many(actions):
             return
         for condition in statement.conditions:
             if catalog.condition_key(condition.key_name) is None:
@@ -153,6 +163,20 @@ class ConditionThatRestrictsNothing(Rule):
                     causes=(condition.span,),
                     assumptions=(*statement.assumptions, *condition.assumptions),
                 )
+
+    def _never(self, condition: Condition, statement: Statement, policy: Policy) -> Finding:
+        values = " and ".join(value.text for value in condition.values)
+        return self.finding(
+            f"the Deny never applies: no {condition.key.text} meets {condition.operator.name} "
+            f"{values}",
+            on=policy,
+            at=condition.span,
+            related=[(statement.span_of("Effect"), "denies nothing")],
+            hint="put in what is meant to be spared",
+            evidence=f"{condition.operator.name} {condition.key.text}",
+            causes=(condition.span,),
+            assumptions=statement.assumptions,
+        )
 
     def _finding(
         self,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.policy.automaton import Tokens
     from iam_preflight.policy.context import Context, Values
-    from iam_preflight.policy.document import Condition
+    from iam_preflight.policy.document import Condition, Pattern
 
 TEXT_OPERATORS = {
     "stringequals": Wildcards.NONE,
@@ -56,6 +56,9 @@ KNOWN_OPERATORS = frozenset(
     | {kind + order for kind in ("numeric", "date") for order in ORDERS}
 )
 """Without `Not`, `IfExists` and quantifier, in lower case."""
+
+_ADDRESS = "aws:sourceip"
+"""In every request but those that come by an endpoint of a VPC."""
 
 TIMES = {"aws:currenttime": True, "aws:epochtime": True, "aws:tokenissuetime": False}
 """Keys that hold a moment no earlier than now, and whether every request carries them."""
@@ -134,6 +137,8 @@ class ConditionMatcher:
                 return self._when_present(), Doubt.CONDITION
             case Presence.UNKNOWN:
                 absent, present = self.when_absent(), self._when_present()
+                if self.key == _ADDRESS and present is not Truth.MAYBE:
+                    absent = present  # whoever has the choice does not come by an endpoint
                 return (absent if absent is present else Truth.MAYBE), Doubt.CONDITION
             case _:
                 return self._with_values(values, context)
@@ -176,11 +181,8 @@ class ConditionMatcher:
         how = self.condition.operator
         if how.base == "null":
             return self._null(is_absent=False)
-        if how.base in TEXT_OPERATORS and any(
-            is_anything(tokenize(texts_of(value.parts), TEXT_OPERATORS[how.base]))
-            for value in self.condition.values
-            if value.is_known and not value.assumptions
-        ):
+        known = (v for v in self.condition.values if v.is_known and not v.assumptions)
+        if any(_is_everything(value, how.base) for value in known):
             return Truth.of(not how.is_negated)
         return Truth.MAYBE if self.condition.values else Truth.of(how.is_negated)
 
@@ -246,6 +248,14 @@ class ConditionMatcher:
         if self._tokens is None:
             self._tokens = [tokenize(texts_of(v.parts), wildcards) for v in self.condition.values]
         return self._tokens[index]
+
+
+def _is_everything(value: Pattern, base: str) -> bool:
+    """Whether a value of an operator matches whatever the key may say."""
+    if base in TEXT_OPERATORS:
+        return is_anything(tokenize(texts_of(value.parts), TEXT_OPERATORS[base]))
+    network = network_of(value.text) if base == "ipaddress" else None
+    return network is not None and network.prefixlen == 0
 
 
 def folded(pattern: Tokens) -> Tokens:
