@@ -241,6 +241,12 @@ class LazyEntries(MappingABC[str, Value]):
             self._values[key] = value
         return value
 
+    def get(  # type: ignore[override]
+        self, key: str, default: Value | None = None
+    ) -> Value | None:
+        # asked for far more often than there: without the exception that `Mapping` catches
+        return self[key] if key in self._pending else default
+
     def renewed(self, pending: dict[str, Callable[[], Value]], kept: set[str]) -> LazyEntries:
         """Other entries, with what was worked out of those that are still the same."""
         entries = LazyEntries(pending)
@@ -270,6 +276,9 @@ def choice(arms: list[tuple[Assumptions, Value]], span: Span) -> Value:
     """A `Choice`, flattened; contradictory arms are dropped, a single arm is just its value."""
     flat: list[tuple[Assumptions, Value]] = []
     for assumptions, value in arms:
+        if not isinstance(value, Choice):
+            flat.append((assumptions, value))
+            continue
         for inner, leaf in arms_of(value):
             both = combine(assumptions, inner)
             if both is not None:
@@ -315,8 +324,12 @@ def arms_of(value: Value, given: Assumptions = ()) -> Iterator[tuple[Assumptions
         return
     for assumptions, arm in value.arms:
         both = combine(given, assumptions)
-        if both is not None:
+        if both is None:
+            continue
+        if isinstance(arm, Choice):
             yield from arms_of(arm, both)
+        else:
+            yield both, arm
 
 
 def items_of(value: Value | None, given: Assumptions = ()) -> Iterator[tuple[Assumptions, Value]]:
@@ -332,6 +345,10 @@ def items_of(value: Value | None, given: Assumptions = ()) -> Iterator[tuple[Ass
                 continue
             case Listing(items=items, rest=rest):
                 for item in items:
+                    if not isinstance(item, Choice):
+                        if not is_null(item):
+                            yield assumptions, item
+                        continue
                     for inner, leaf in arms_of(item, assumptions):
                         if not is_null(leaf):
                             yield inner, leaf

@@ -10,8 +10,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from iam_preflight.policy.conditions import TEXT_OPERATORS, network_of, number_of
 
@@ -49,8 +50,7 @@ _PRIVATE = tuple(
 """https://www.rfc-editor.org/rfc/rfc1918 and https://www.rfc-editor.org/rfc/rfc4193"""
 
 
-@dataclass(frozen=True, slots=True)
-class TypeFault:
+class TypeFault(Struct, frozen=True):
     """Why a condition, or one of its values, never matches."""
 
     condition: Condition
