@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +18,9 @@ from iam_preflight.registry import load_rules
 from iam_preflight.scan import Report, ScanOptions, scan
 from iam_preflight.settings import find_settings
 from iam_preflight.testing import scan_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 USER = 'resource "aws_iam_user" "a" {\n  name = "x"\n}\n'
 NO_RULES = load_rules().select(("TAG-001",), ())
@@ -117,16 +120,23 @@ def test_settings_and_baselines_name_no_pipes(tmp_path: Path) -> None:
     assert "account_context: neither a file nor a folder" in str(result.exception)
 
 
-def test_folders_may_be_as_deep_as_a_path_is_long(tmp_path: Path) -> None:
-    before = Path.cwd()
-    os.chdir(tmp_path)
-    try:
-        for _ in range(1500):
-            Path("a").mkdir()
-            os.chdir("a")
-        Path("main.tf").write_text(USER)
-    finally:
-        os.chdir(before)
+@pytest.fixture
+def deepest(tmp_path: Path) -> Iterator[Path]:
+    """A folder as deep as a path is long, removed from below: `shutil.rmtree` cannot."""
+    folder = tmp_path
+    for _ in range(1500):
+        folder /= "a"
+        folder.mkdir()
+    yield folder
+    for file in folder.iterdir():
+        file.unlink()
+    while folder != tmp_path:
+        folder.rmdir()
+        folder = folder.parent
+
+
+def test_folders_may_be_as_deep_as_a_path_is_long(tmp_path: Path, deepest: Path) -> None:
+    (deepest / "main.tf").write_text(USER)
     report = scanned(tmp_path)
     assert told(report) == []
     assert len(report.graph.resources) == 1
