@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import json
+import re
 import signal
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 SECONDS = 20
 """Of processor time, for one small input: more is a hang."""
 MOST_VALUES = 20_000
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 @contextlib.contextmanager
@@ -98,8 +100,11 @@ def check_problems(problems: Iterable[Problem]) -> None:
             check_span(problem.span)
 
 
-def check_report(report: Report, formats: Iterable[str] = FORMATS) -> None:
-    """Every place of a report is in its file, and every format can write it."""
+def check_report(report: Report, formats: Iterable[str] = FORMATS, never: str = "") -> None:
+    """Every place of a report is in its file, and every format can write it.
+
+    None of them shows the text that must `never` be shown, or what acts on a terminal.
+    """
     check_problems(report.problems)
     for decided in report.findings:
         finding = decided.finding
@@ -114,6 +119,8 @@ def check_report(report: Report, formats: Iterable[str] = FORMATS) -> None:
         module = importlib.import_module(f"iam_preflight.reporters.{FORMATS[name]}")
         stream = io.StringIO()
         module.write(data, stream, Options(show_suppressed=True))
-        text = stream.getvalue().encode("utf-8", "replace")
+        assert not never or never not in stream.getvalue().lower(), f"{name} shows a secret"
+        assert not UNSEEN.search(stream.getvalue()), f"{name} writes what acts on a terminal"
+        text = stream.getvalue().encode("utf-8")
         if name in ("json", "sarif", "gitlab", "gitlab-sast"):
             json.loads(text)

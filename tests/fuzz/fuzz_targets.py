@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import json
 import tempfile
@@ -10,14 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fuzz_grammar import (
+    CANARY,
+    SECRET,
+    exports,
+    json_exports,
+    json_seeds,
+    spliced_hcl,
+    spliced_json,
+    spliced_yaml,
+)
 from fuzz_invariants import bounded, check_problems, check_report, check_span, check_value
-from fuzz_material import anything, damaged, mangled_json, policies, trees
+from fuzz_material import FIXTURES, anything, damaged, mangled_json, policies, trees
 from hypothesis import strategies as st
 
+from iam_preflight.account.load import load_account
+from iam_preflight.baseline import Known, entries_of, read_baseline, write_baseline
 from iam_preflight.cloudformation.load import TemplateOptions, load_templates
 from iam_preflight.discovery import TERRAFORM_SUFFIXES, Workspace
 from iam_preflight.errors import UsageError
+from iam_preflight.pipelines.load import load_pipelines
 from iam_preflight.registry import Registry, load_rules
+from iam_preflight.scan import ScanOptions
 from iam_preflight.settings import read_settings
 from iam_preflight.source import SourceFile
 from iam_preflight.terraform.load import TerraformOptions, load_terraform
@@ -25,8 +40,9 @@ from iam_preflight.terraform.plan import PlanReader, read_plan
 from iam_preflight.testing import MemoryTree, scan_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from iam_preflight.errors import Problem
     from iam_preflight.resources import Resource
 
 
@@ -157,8 +173,6 @@ def _ignores(data: bytes) -> None:
 
 
 def _baseline(data: bytes) -> None:
-    from iam_preflight.baseline import Known, read_baseline
-
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(UsageError):
         file = Path(folder, "baseline.json")
         file.write_bytes(data)
@@ -166,8 +180,6 @@ def _baseline(data: bytes) -> None:
 
 
 def _pipelines(data: bytes) -> None:
-    from iam_preflight.pipelines.load import load_pipelines
-
     files = {".github/workflows/a.yml": data, ".gitlab-ci.yml": data}
     workspace = Workspace(MemoryTree(files))
     _walk(load_pipelines(workspace, tuple(files)))
@@ -248,6 +260,168 @@ def _editor(session: tuple[str, bytes, list[tuple[int, int, bytes]], int]) -> No
         list(links_in(name, buffer.data, project.tree, Pages(rules())))
 
 
+# ---------------------------------------------------------------- with the grammar
+
+
+def _with_secret(data: bytes) -> None:
+    """A root with a module, judged by every rule; its one secret is in no report."""
+    call = b'\nmodule "again" {\n  source = "./m"\n}\n'
+    files = {"main.tf": data + call, "secret.tf": SECRET, "m/main.tf": data, "t.tpl": data}
+    check_report(scan_files(files, rules()), never=CANARY)
+
+
+def _yaml_with_secret(data: bytes) -> None:
+    check_report(scan_files({"t.yaml": data}, rules()), never=CANARY)
+
+
+def _account(snapshots: list[bytes]) -> None:
+    """Code, and what somebody calls exports of the account that it is deployed to."""
+    sources = tuple(
+        SourceFile(
+            f"account/{number}.{'json' if data.lstrip()[:1] == b'{' else 'csv'}",
+            data,
+            is_record=True,
+        )
+        for number, data in enumerate(snapshots)
+    )
+    problems: list[Problem] = []
+    _walk(load_account(sources, dt.date(2027, 1, 1), 90, problems))
+    check_problems(problems)
+    options = ScanOptions(account_context=sources, today=dt.date(2027, 1, 1))
+    report = scan_files({"main.tf": _IN_AN_ACCOUNT}, rules(), options)
+    check_report(report)
+    check_report(scan_files({}, rules(), options), ("json", "html"))
+
+
+_IN_AN_ACCOUNT = """
+provider "aws" {
+  allowed_account_ids = ["111122223333"]
+}
+resource "aws_iam_role" "ci" {
+  name = "ci"
+  assume_role_policy = jsonencode({
+    Statement = [{ Effect = "Allow", Action = "sts:AssumeRole",
+                   Principal = { AWS = "arn:aws:iam::111122223333:role/admin" } }]
+  })
+}
+resource "aws_iam_role_policy_attachment" "a" {
+  role       = aws_iam_role.ci.name
+  policy_arn = "arn:aws:iam::111122223333:policy/deploy"
+}
+resource "aws_iam_user_policy" "u" {
+  user   = "alice"
+  policy = jsonencode({
+    Statement = [{ Effect = "Allow", Action = "iam:PassRole", Resource = "*" }]
+  })
+}
+"""
+
+
+def _root(parts: tuple[bytes, bytes, bytes, bytes]) -> None:
+    """A root module whose values, installed modules and JSON are anything."""
+    code, values, json_values, manifest = parts
+    files = {
+        "main.tf": code,
+        "secret.tf": SECRET,
+        "terraform.tfvars": values,
+        "terraform.tfvars.json": json_values,
+        "a.auto.tfvars": values,
+        ".terraform/modules/modules.json": manifest,
+        "modules/a/main.tf": code,
+    }
+    workspace = Workspace(MemoryTree(files))
+    _walk(load_terraform(workspace, ("main.tf", "secret.tf"), TerraformOptions(), _everything))
+    check_problems(workspace.problems)
+    check_report(scan_files(files, rules()), ("json", "text"), never=CANARY)
+
+
+_MANIFESTS = tuple(
+    json.dumps({"Modules": [{"Key": "", "Source": "", "Dir": "."}, *modules]}).encode()
+    for modules in (
+        [{"Key": "a", "Source": "registry.terraform.io/x/a/aws", "Dir": "modules/a"}],
+        [{"Key": "a", "Dir": "."}, {"Key": "a.a", "Dir": "../.."}, {"Key": "b", "Dir": "/etc"}],
+        [{"Key": "a.b", "Dir": ".terraform/modules/a/./b\\c"}, {"Key": "iam", "Dir": "modules/a"}],
+    )
+)
+
+
+def _pipelines_judged(data: bytes) -> None:
+    """Workflows beside a role that trusts them."""
+    trust = (FIXTURES / "rules/FED-007/terraform/bad_workflows/main.tf").read_bytes()
+    files = {"main.tf": trust, ".github/workflows/a.yml": data, ".gitlab-ci.yml": data}
+    workspace = Workspace(MemoryTree(files))
+    _walk(load_pipelines(workspace, tuple(files)))
+    check_problems(workspace.problems)
+    check_report(scan_files(files, rules()))
+
+
+def _known(data: bytes) -> None:
+    """A baseline that is used."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(UsageError):
+        file = Path(folder, "baseline.json")
+        file.write_bytes(data)
+        entries = read_baseline(file)
+        report = scan_files({"main.tf": _IN_AN_ACCOUNT}, rules(), ScanOptions(baseline=entries))
+        check_report(report, ("json", "text"))
+        known = Known(entries, {"."})
+        for one in report.findings:
+            known.take(one.finding)
+
+
+@functools.cache
+def _baselines() -> tuple[bytes, ...]:
+    entries = entries_of(
+        one.finding for one in scan_files({"main.tf": _IN_AN_ACCOUNT}, rules()).findings
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "baseline.json")
+        write_baseline(file, entries)
+        return (file.read_bytes(),)
+
+
+def _lsp(bodies: list[bytes]) -> None:
+    from fuzz_lsp import converse
+
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder).resolve() / "a" / "b" / "c"
+        (top / ".git").mkdir(parents=True)
+        for answer in converse(bodies, top, rules()):
+            for place in _ranges_in(answer):
+                assert 0 <= place["line"] < 2**31, place
+                assert 0 <= place["character"] < 2**31, place
+
+
+def _ranges_in(value: object) -> Iterator[dict[str, int]]:
+    if isinstance(value, dict):
+        if value.keys() == {"line", "character"}:
+            yield value
+        for item in value.values():
+            yield from _ranges_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _ranges_in(item)
+
+
+def _messages() -> st.SearchStrategy[list[bytes]]:
+    from fuzz_lsp import messages
+
+    return messages()
+
+
+_snapshots = st.deferred(
+    lambda: st.lists(
+        st.one_of(
+            spliced_json(json_exports()),
+            spliced_json(json_exports()),
+            st.sampled_from(exports()),
+            damaged("credential-report.csv"),
+            anything("credential-report.csv", "authorization-details.json", "findings.json"),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+
 _edits = st.lists(
     st.tuples(st.integers(0, 3000), st.integers(0, 80), anything(".tf", ".yaml")), max_size=3
 )
@@ -285,6 +459,28 @@ TARGETS = (
     Target("custom-rules", anything("custom.yaml", "rules.yaml"), _custom_rules),
     Target("report", st.one_of(mangled_json(".json"), _json_trees), _report),
     Target("editor", _sessions, _editor),
+    Target("splice-hcl", spliced_hcl(".tf"), _with_secret, share=2),
+    Target(
+        "splice-yaml", spliced_yaml(".yaml", ".yml", has_secret=True), _yaml_with_secret, share=2
+    ),
+    Target("account", _snapshots, _account, share=2),
+    Target(
+        "root",
+        st.tuples(
+            spliced_hcl(".tf"),
+            spliced_hcl(".tfvars"),
+            st.deferred(lambda: spliced_json(json_seeds(".tfvars.json", "plan.json", ".json"))),
+            st.one_of(spliced_json(_MANIFESTS), damaged(".json")),
+        ),
+        _root,
+    ),
+    Target(
+        "workflows",
+        spliced_yaml("deploy.yml", "plan.yml", "test.yml", "check.yml"),
+        _pipelines_judged,
+    ),
+    Target("known", st.deferred(lambda: spliced_json(_baselines())), _known),
+    Target("lsp", st.deferred(_messages), _lsp),
 )
 BY_NAME = {target.name: target for target in TARGETS}
 
