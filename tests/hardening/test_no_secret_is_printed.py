@@ -399,6 +399,25 @@ def test_neither_baseline_nor_settings_hold_a_secret(tree: Path, tmp_path: Path)
     check(output("init", tree, "--output", "-"))
 
 
+def test_a_type_of_principals_that_is_none_is_no_way_out(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text("""
+variable "x" {
+  sensitive = true
+  default   = "canary-key"
+}
+resource "aws_iam_role" "a" {
+  name = "a"
+  assume_role_policy = jsonencode({
+    Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { (var.x) = "b" } }]
+  })
+}
+""")
+    for name in FORMATS:
+        check(output("scan", tmp_path, "-f", name, "--persona", "auditor"))
+    for name in ("html", "json", "dot"):
+        check(output("graph", tmp_path, "-f", name))
+
+
 def test_words_of_the_report_itself_are_no_secrets(tmp_path: Path) -> None:
     words = ("critical", "findings", "medium", "main.tf", "aws_iam_user", "primary")
     variables = [

@@ -18,6 +18,7 @@ from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.graph.tags import tags_of
 from iam_preflight.graph.trust import grants
 from iam_preflight.policy.document import DocumentUse, Resolution
+from iam_preflight.policy.read import PRINCIPAL_KINDS
 from iam_preflight.values import show
 
 if TYPE_CHECKING:
@@ -119,7 +120,10 @@ def _nodes(graph: Graph, ids: NodeIds) -> Iterator[dict[str, Any]]:
                 outside.setdefault(outside_id(grant), grant)
     for node_id, grant in outside.items():
         kind = "service" if grant.is_service else "provider" if grant.is_federated else "external"
-        yield _bare_node(node_id, kind, grant.principal.kind, grant.principal.pattern.text)
+        # a type that AWS does not have is text of the code, which may be anything
+        known = grant.principal.kind in (*PRINCIPAL_KINDS, "*")
+        told = grant.principal.kind if known else "unknown"
+        yield _bare_node(node_id, kind, told, grant.principal.pattern.text)
 
 
 def _is_outside(grant: Grant) -> bool:
