@@ -20,7 +20,7 @@ from iam_preflight.masking import Secrets
 from iam_preflight.source import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Larger files are named and not read."""
@@ -68,6 +68,10 @@ def read_regular(file: Path) -> bytes:
 class Tree(Protocol):
     """A tree of files by `/`-separated path relative to its top: a folder, or a git revision."""
 
+    @property
+    def closed(self) -> Mapping[str, str]:
+        """Folders that could not be listed when somebody asked for files, and why not."""
+
     def files(self, below: str) -> Iterator[str]:
         """Every file below a folder, sorted; ignored folders left out."""
 
@@ -88,7 +92,6 @@ class FolderTree:
     def __init__(self, top: Path) -> None:
         self.top = top.resolve()
         self.closed: dict[str, str] = {}
-        """Folders that could not be listed, and why not."""
         self._folders: dict[str, Path | None] = {}
 
     def _inside(self, path: str) -> Path | None:
@@ -288,12 +291,11 @@ def take_inventory(
             raise UsageError(f"no such file or folder: {path}")
         below.append(path.resolve().relative_to(top).as_posix())
     inventory = inventory_of(workspace.tree, below, is_left_out)
-    if isinstance(workspace.tree, FolderTree):
-        workspace.problems.extend(
-            Problem(ProblemKind.UNREADABLE, f"cannot be read: {reason}", folder)
-            for folder, reason in workspace.tree.closed.items()
-            if not is_left_out(folder)
-        )
+    workspace.problems.extend(
+        Problem(ProblemKind.UNREADABLE, f"cannot be read: {reason}", folder)
+        for folder, reason in workspace.tree.closed.items()
+        if not is_left_out(folder)
+    )
     return inventory
 
 

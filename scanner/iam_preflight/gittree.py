@@ -10,6 +10,7 @@ import os
 import posixpath
 import subprocess
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
@@ -18,7 +19,7 @@ from iam_preflight.discovery import MAX_FILE_BYTES, SKIPPED_DIRECTORIES, FolderT
 from iam_preflight.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 MAX_LINKS = 16
 _SAFE = (
@@ -112,6 +113,8 @@ class _Blob(Struct, frozen=True):
 class GitTree:
     """The files of a commit below the repository object's folder; see `discovery.Tree`."""
 
+    closed: Mapping[str, str] = MappingProxyType({})
+
     def __init__(self, repository: Repository, commit: str) -> None:
         self._repository = repository
         self._installed = FolderTree(repository.folder)
@@ -161,17 +164,18 @@ class GitTree:
         folder = self._resolve(start)
         if folder is None or folder not in self._folders:
             return
-        yield from self._walk(folder)
-
-    def _walk(self, folder: str) -> Iterator[str]:
-        names = sorted(self._folders[folder])
-        inner = [name for name in names if _join(folder, name) in self._folders]
-        for name in names:
-            if _join(folder, name) in self._blobs:
-                yield _join(folder, name)
-        for name in inner:
-            if name not in SKIPPED_DIRECTORIES:
-                yield from self._walk(_join(folder, name))
+        left = [folder]
+        while left:
+            here = left.pop()
+            names = sorted(self._folders[here])
+            paths = [_join(here, name) for name in names]
+            yield from (path for path in paths if path in self._blobs)
+            inner = [
+                path
+                for name, path in zip(names, paths, strict=True)
+                if path in self._folders and name not in SKIPPED_DIRECTORIES
+            ]
+            left.extend(reversed(inner))
 
     def read(self, path: str) -> bytes:
         if _is_installed(path):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import posixpath
 import re
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
@@ -41,6 +42,8 @@ Expectation = tuple[str, str, int]
 
 class MemoryTree:
     """Files by path, as `discovery.Tree` wants them, without a disk."""
+
+    closed: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, files: Mapping[str, str | bytes]) -> None:
         self._files = {

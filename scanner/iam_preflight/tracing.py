@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from iam_preflight.discovery import Tree
 
@@ -38,9 +38,13 @@ class TracedTree:
     def trace(self) -> list[Question]:
         return [Question(kind, path, answer) for (kind, path), answer in self._asked.items()]
 
+    @property
+    def closed(self) -> Mapping[str, str]:
+        return self._tree.closed
+
     def files(self, below: str) -> Iterator[str]:
         found = list(self._tree.files(below))
-        self._asked["files", below] = _of_names(found)
+        self._asked["files", below] = _of_names([*found, *self.closed])
         return iter(found)
 
     def read(self, path: str) -> bytes:
@@ -76,7 +80,7 @@ def still_holds(tree: Tree, trace: Iterable[Question]) -> bool:
 def _answer(tree: Tree, asked: Question) -> bytes | None:
     match asked.kind:
         case "files":
-            return _of_names(tree.files(asked.path))
+            return _of_names([*tree.files(asked.path), *tree.closed])
         case "read":
             try:
                 return digest(tree.read(asked.path))

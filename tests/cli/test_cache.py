@@ -56,6 +56,20 @@ def estate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return top
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs names that are bytes")
+def test_names_that_are_no_text_keep_no_report_and_cost_none(estate: Path) -> None:
+    named = os.fsencode(estate) + b"/\xff.tf"
+    with open(named, "wb") as stream:  # noqa: PTH123  a path of bytes
+        stream.write(b'resource "aws_iam_user" "odd" {\n  name = "odd"\n}\n')
+    manifest = estate / ".terraform" / "modules" / "modules.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text('{"Modules": [{"Key": "i", "Source": "x/y/z", "Dir": "a\\ud800b"}]}')
+    (estate / "more.tf").write_text('module "i" {\n  source = "x/y/z"\n}\n')
+    assert "user odd" in scanned(estate)
+    os.unlink(named)  # noqa: PTH108
+    assert "user odd" not in scanned(estate)
+
+
 def scanned(top: Path, *options: str) -> str:
     result = CliRunner().invoke(cli, ["scan", str(top), "-f", "json", *options])
     assert result.exit_code in (0, 1), result.output

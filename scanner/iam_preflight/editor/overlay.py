@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.discovery import FolderTree, Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from iam_preflight.source import SourceFile
@@ -24,6 +24,10 @@ class Overlay:
     @property
     def top(self) -> Path:
         return self.disk.top
+
+    @property
+    def closed(self) -> Mapping[str, str]:
+        return self.disk.closed
 
     def put(self, path: str, data: bytes) -> None:
         self._texts[path] = data

@@ -61,7 +61,12 @@ def cache_for(
     if inputs.rules or inputs.parameters or inputs.settings_from or inputs.suppressions_from:
         return None
     kept_in = folder()
-    return None if kept_in is None else Cache(kept_in, prepared, options, about)
+    if kept_in is None:
+        return None
+    try:
+        return Cache(kept_in, prepared, options, about)
+    except UnicodeError:  # a path that is no text
+        return None
 
 
 def folder() -> Path | None:
@@ -94,7 +99,7 @@ class Cache:
         started = time.perf_counter()
         try:
             entry = msgspec.msgpack.decode(self._path.read_bytes(), type=_Entry)
-        except (OSError, msgspec.DecodeError, RecursionError):
+        except (OSError, msgspec.DecodeError, RecursionError, UnicodeError):
             return None
         if not still_holds(self._disk, entry.trace):
             return None
@@ -112,7 +117,7 @@ class Cache:
             partial.write_bytes(data)
             partial.replace(self._path)
             self._tidy()
-        except OSError:
+        except (OSError, UnicodeError):  # a path that is no text
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
 
