@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from iam_preflight.policy.context import Context
     from iam_preflight.policy.document import Document, PrincipalPattern
     from iam_preflight.policy.evaluate import Decision, Reason
+    from iam_preflight.resources import Resource
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions
 
@@ -242,6 +243,8 @@ class Escalations:
         self._trusted: dict[int, frozenset[str]] = {}
         self._admitted: dict[int, frozenset[str]] = {}
         self._taking: dict[str, tuple[Pattern, ...]] = {}
+        self._handles: dict[int, tuple[Pattern, ...]] = {}
+        self._sources: dict[tuple[int, str], tuple[Pattern | str, ...]] = {}
         self._passables: dict[str, tuple[Principal, ...]] = {}
         self._assuming: dict[tuple[int, int, Permission], Use | None] = {}
         self._tagged: dict[int, Tags] = {}
@@ -878,7 +881,7 @@ class Escalations:
             case Target.EXISTING:
                 yield from self._existing(permission, binding)
             case Target.CODE if binding.workload is not None:
-                yield from code_sources(binding.workload.resource, permission.action)
+                yield from self._sources_of(binding.workload.resource, permission.action)
             case Target.CODE | Target.STATE:
                 return
             case Target.NEW:
@@ -920,9 +923,23 @@ class Escalations:
         if binding.workload is None:
             yield from self._takers(permission.action)
             return
-        for arn in handles(binding.workload, self.graph):
+        for arn in self._handles_of(binding.workload):
             if self._takes(permission.action, arn):
                 yield arn
+
+    def _handles_of(self, workload: Workload) -> tuple[Pattern, ...]:
+        found = self._handles.get(id(workload))
+        if found is None:
+            found = self._handles[id(workload)] = tuple(handles(workload, self.graph))
+        return found
+
+    def _sources_of(self, resource: Resource, action: str) -> tuple[Pattern | str, ...]:
+        """What an action would have to write to, to change what a workload runs."""
+        key = (id(resource), action)
+        found = self._sources.get(key)
+        if found is None:
+            found = self._sources[key] = tuple(code_sources(resource, action))
+        return found
 
     def _takers(self, action: str) -> tuple[Pattern, ...]:
         """The resources of the code that an action works on."""

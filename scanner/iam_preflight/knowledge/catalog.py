@@ -280,8 +280,11 @@ class Service:
         if "*" not in pattern and "?" not in pattern:
             index = self.index.get(pattern)
             return 0 if index is None else 1 << index
-        matches = glob_regex(pattern).fullmatch
-        return sum(1 << i for name, i in self.index.items() if matches(name))
+        prefix = pattern.rstrip("*")
+        if "*" in prefix or "?" in prefix:
+            matches = glob_regex(pattern).fullmatch
+            return sum(1 << i for name, i in self.index.items() if matches(name))
+        return sum(1 << i for name, i in self.index.items() if name.startswith(prefix))
 
     @property
     def actions(self) -> tuple[Action, ...]:
