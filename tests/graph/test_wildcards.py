@@ -5,12 +5,16 @@ import json
 import pytest
 
 from iam_preflight.registry import load_rules
+from iam_preflight.scan import ScanOptions
+from iam_preflight.settings import Settings
 from iam_preflight.testing import scan_files
 
 RULES = load_rules()
 
 
-def found(*statements: dict[str, object]) -> list[tuple[str, str, str]]:
+def found(
+    *statements: dict[str, object], persona: str = "regular", family: str = "LEAST"
+) -> list[tuple[str, str, str]]:
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
     template = {
         "Resources": {
@@ -20,11 +24,12 @@ def found(*statements: dict[str, object]) -> list[tuple[str, str, str]]:
             }
         }
     }
-    report = scan_files({"t.json": json.dumps(template)}, RULES)
+    options = ScanOptions(settings=Settings(persona=persona))
+    report = scan_files({"t.json": json.dumps(template)}, RULES, options)
     return [
         (one.rule, str(one.severity), one.message)
         for one in report.shown
-        if one.rule.startswith("LEAST")
+        if one.rule.startswith(family)
     ]
 
 
@@ -70,3 +75,40 @@ def test_a_region_makes_it_milder_and_a_tag_excuses_it() -> None:
 def test_a_graver_finding_stands_beside_a_milder_one_of_the_statement() -> None:
     rules = [rule for rule, _, _ in found(allow(["sqs:*", "secretsmanager:GetSecretValue"]))]
     assert rules == ["LEAST-008", "LEAST-003"]
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "rule", "persona", "milder"),
+    [
+        ("s3:ListBucket", "*", "WILD-001", "pedantic", "regular"),
+        ("s3:ListBucket", "arn:aws:s3:::*", "WILD-001", "auditor", "pedantic"),
+        (
+            "dynamodb:DescribeTable",
+            "arn:aws:dynamodb:*:*:table/*",
+            "WILD-001",
+            "auditor",
+            "pedantic",
+        ),
+        ("iam:ListRolePolicies", "*", "WILD-002", "pedantic", "regular"),
+        ("iam:ListRolePolicies", "arn:aws:iam::*:role/*", "WILD-002", "auditor", "pedantic"),
+    ],
+)
+def test_who_is_told_of_lists_on_every_name(
+    action: str, resource: str, rule: str, persona: str, milder: str
+) -> None:
+    told = found(allow(action, resource), persona=persona, family="WILD")
+    assert [(one[0], one[1]) for one in told] == [(rule, "low")]
+    assert found(allow(action, resource), persona=milder, family="WILD") == []
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("s3:ListBucket", "arn:aws:s3:::orders-*"),
+        ("iam:ListRolePolicies", "arn:aws:iam::111122223333:role/app/*"),
+        # what nearly every workload has is told on a plain `*` only
+        ("logs:PutLogEvents", "arn:aws:logs:*:*:*"),
+    ],
+)
+def test_lists_on_a_prefix_and_logs_are_not_told(action: str, resource: str) -> None:
+    assert found(allow(action, resource), persona="auditor", family="WILD") == []

@@ -10,6 +10,8 @@ from terraform_helpers import data_of, load
 
 from iam_preflight.policy.document import Resolution
 from iam_preflight.policy.read import read_policy
+from iam_preflight.registry import load_rules
+from iam_preflight.testing import scan_files
 from iam_preflight.values import Json
 
 if TYPE_CHECKING:
@@ -206,3 +208,49 @@ def test_a_source_that_is_not_json_is_a_hole_and_not_the_end() -> None:
     document = read_policy(document_of(found["data.aws_iam_policy_document.this"]))
     assert len(document.statements) == 1
     assert document.resolution is Resolution.PARTLY
+
+
+# ---- what is judged of documents that are put together
+
+OVERRIDDEN = """
+data "aws_iam_policy_document" "base" {
+  statement {
+    sid       = "Data"
+    actions   = ["s3:*"]
+    resources = ["*"]
+  }
+}
+
+data "aws_iam_policy_document" "merged" {
+  %s = [data.aws_iam_policy_document.%s.json]
+
+  statement {
+    sid       = "Data"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:aws:s3:::orders/*"]
+  }
+}
+
+resource "aws_iam_policy" "orders" {
+  name   = "orders"
+  policy = data.aws_iam_policy_document.%s.json
+}
+"""
+
+
+def judged(argument: str, taken_in: str, used: str) -> list[str]:
+    text = OVERRIDDEN % (argument, taken_in, used)
+    report = scan_files({"main.tf": text}, load_rules())
+    return [finding.rule for finding in report.shown if finding.rule.startswith("LEAST")]
+
+
+def test_a_statement_that_is_overridden_is_not_judged():
+    assert judged("source_policy_documents", "base", "merged") == []
+
+
+def test_a_statement_that_overrides_is():
+    assert judged("override_policy_documents", "base", "merged") == ["LEAST-003"]
+
+
+def test_a_document_that_is_used_by_itself_as_well_is():
+    assert judged("source_policy_documents", "base", "base") == ["LEAST-003"]

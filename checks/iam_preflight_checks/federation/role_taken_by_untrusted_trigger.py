@@ -2,16 +2,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.pipelines import Starter, keys_beside_roles, takeovers
+from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
+from iam_preflight.graph.pipelines import Starter, keys_beside_roles, takeovers, unapproved
 from iam_preflight.graph.standing import Standing
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.graph.model import Graph
+    from iam_preflight.graph.model import Graph, Principal
     from iam_preflight.graph.pipelines import Takeover
+    from iam_preflight.resources import Resource
 
 _SEVERITIES = {
     Starter.ANYBODY: (Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM),
@@ -39,6 +40,10 @@ class RoleTakenByUntrustedTrigger(Rule):
       FED-002;
     - a job that signs in with a long-lived key although a role trusts its platform: medium.
 
+    With the persona *pedantic*: a job in no environment that takes a privileged role of the most
+    protected environment, whose trust policy asks for a branch only: nobody has to approve what
+    is deployed. Low.
+
     A workflow that others call has their triggers. An environment may have reviewers and an `if`
     may keep strangers out, which cannot be seen here: the confidence is then medium.
 
@@ -47,7 +52,7 @@ class RoleTakenByUntrustedTrigger(Rule):
 
     ## How to fix
     Plan with a role that can only read, and apply with another on pushes to a protected branch.
-    Pin the subject of the second to that branch, or to an environment with reviewers.
+    Pin the subject of the second to that branch, or better to an environment with reviewers.
 
     ## Example
     ```yaml
@@ -83,11 +88,16 @@ class RoleTakenByUntrustedTrigger(Rule):
     )
 
     def check_graph(self, graph: Graph) -> Iterator[Finding]:
+        told = set()
         for takeover in takeovers(graph):
             standing = graph.standing(takeover.role)
             severity = _severity(takeover, standing)
             if severity is not None:
+                told.add(id(takeover.job))
                 yield self._finding(takeover, standing, severity)
+        for job, role in unapproved(graph):
+            if id(job) not in told and graph.standing(role).is_privileged:
+                yield self._unapproved(job, role, graph)
         for job, role in keys_beside_roles(graph):
             yield self.finding(
                 f"job {job.name} signs in with a long-lived key, although {role.label} trusts "
@@ -98,6 +108,20 @@ class RoleTakenByUntrustedTrigger(Rule):
                 related=((role.resource.header, "the role"),),
                 hint="use role-to-assume with the permission id-token: write",
             )
+
+    def _unapproved(self, job: Resource, role: Principal, graph: Graph) -> Finding:
+        return self.finding(
+            f"job {job.name} takes {role.label} of {role.environment}, "
+            f"{graph.standing(role).describe()}, and nobody has to approve it",
+            on=job,
+            at=job.span_of("role"),
+            severity=Severity.LOW,
+            confidence=Confidence.MEDIUM,
+            persona=Persona.PEDANTIC,
+            related=((role.resource.header, "the role"),),
+            hint="give the job an environment with reviewers, and pin the role's subject to it",
+            principal=role,
+        )
 
     def _finding(self, takeover: Takeover, standing: Standing, severity: Severity) -> Finding:
         job, role = takeover.job, takeover.role

@@ -33,7 +33,9 @@ class AnyResource(Rule):
 
     With the persona *pedantic*: lists, tags and reading what describes things on a plain `*`; what
     is only allowed in one region or from one network; what nearly every workload has and can do
-    little with, such as writing logs; and creating what AWS names, such as security groups.
+    little with, such as writing logs; and creating what AWS names, such as security groups. With
+    *auditor*: lists and the like on a pattern that leaves the name open (`s3:ListBucket` on
+    `arn:aws:s3:::*`), which is as narrow as many of them are ever written.
 
     IAM, KMS, CloudFormation, Organizations, Identity Center and Secrets Manager are left to
     WILD-002.
@@ -103,6 +105,8 @@ class AnyResource(Rule):
                 yield self._any(exposure, data, Severity.LOW)
             elif actions and exposure.opening.covers_every_resource(is_sure=False):
                 yield self._any(exposure, actions, Severity.LOW, Persona.PEDANTIC)
+            elif telling:
+                yield self._any(exposure, telling, Severity.LOW, Persona.AUDITOR)
 
     def _any(
         self,

@@ -44,7 +44,8 @@ class WildcardOnCriticalService(Rule):
     when, where or by whom: `aws:RequestedRegion` keeps `kms:*` in one region, but every key of
     that region stays open, and IAM knows no regions.
 
-    With the persona *pedantic*: reading and listing on a plain `*`, and encrypting.
+    With the persona *pedantic*: reading and listing on a plain `*`, and encrypting. With *auditor*:
+    the same on a pattern that leaves the name open.
 
     `iam:PassRole` is left to WILD-003. The `*` of a key policy means "this key" and is never meant.
 
@@ -125,6 +126,8 @@ class WildcardOnCriticalService(Rule):
                 yield self._open(exposure, telling, Severity.MEDIUM)
             elif exposure.opening.covers_every_resource(is_sure=False):
                 yield self._open(exposure, actions, Severity.LOW, Persona.PEDANTIC)
+            elif told := actions - classes[ActionClass.COMMONPLACE]:
+                yield self._open(exposure, told, Severity.LOW, Persona.AUDITOR)
 
     def _open(
         self,

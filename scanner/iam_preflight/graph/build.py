@@ -74,6 +74,14 @@ _ARN_KIND = {
 Documents: TypeAlias = "dict[int, tuple[Value, Document]]"
 """Documents by the identity of the value that they were read from, with the value."""
 
+_TAKEN_IN = (
+    "source_json",
+    "source_policy_documents",
+    "override_policy_documents",
+    "override_json",
+)
+"""Where a policy document block names others that it is put together of."""
+
 _AWS_MANAGED = re.compile(r"arn:[^:]*:iam::aws:policy/(.+)")
 
 
@@ -617,15 +625,36 @@ class _Builder:
                 policy.use = DocumentUse.BOUNDARY
             for statement in policy.document.statements:
                 shown.add((id(statement.span.source), statement.span.start))
+        merged = self._merged()
         kept: list[Policy] = []
         for policy in self.policies:
-            if policy.is_source_only and any(
-                (id(statement.span.source), statement.span.start) in shown
-                for statement in policy.document.statements
+            if policy.is_source_only and (
+                (policy.resource.deployment.path, policy.address) in merged
+                or any(
+                    (id(statement.span.source), statement.span.start) in shown
+                    for statement in policy.document.statements
+                )
             ):
                 continue
             kept.append(policy)
         self.policies = kept
+
+    def _merged(self) -> set[tuple[str, str]]:
+        """The policy document blocks that others take in, by deployment and address.
+
+        What an override leaves of them is in those others; the rest is nobody's.
+        """
+        found: set[tuple[str, str]] = set()
+        for resource in self.resources:
+            if not resource.is_data or resource.type != "aws_iam_policy_document":
+                continue
+            for argument in _TAKEN_IN:
+                for _, item in items_of(resource.get(argument)):
+                    reference = getattr(item, "reference", None)
+                    if reference is not None:
+                        path = reference.deployment or resource.deployment.path
+                        found.add((path, reference.address))
+        return found
 
 
 def _named_in(value: Value | None) -> Iterator[Value]:

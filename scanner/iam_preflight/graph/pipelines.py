@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from iam_preflight.graph.environments import Environments
 from iam_preflight.graph.federation import web_identities
 from iam_preflight.graph.model import Principal
 from iam_preflight.knowledge.issuers import IssuerKind, Level
@@ -18,6 +19,7 @@ from iam_preflight.values import items_of, text_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.graph.federation import WebIdentity
     from iam_preflight.graph.model import Graph
     from iam_preflight.resources import Resource
     from iam_preflight.source import Span
@@ -98,6 +100,35 @@ def _admits_proposals(role: Principal, graph: Graph) -> bool:
         Level.CONTEXT not in identity.pinned and not identity.is_closed
         for identity in web_identities(role.trust, graph)
         if identity.issuer.kind is IssuerKind.CI
+    )
+
+
+def unapproved(graph: Graph) -> Iterator[tuple[Resource, Principal]]:
+    """Jobs in no environment that take a role of the most protected one, from a branch.
+
+    A subject that leaves the branch open lets in more than them, and one that names an
+    environment keeps them out.
+    """
+    environments = Environments(graph.settings)
+    for job in graph.of_type(JOB):
+        role = _role_of(job, graph) if job.get("environment") is None else None
+        if role is None or role.environment is None:
+            continue
+        if environments.is_most_protected(role.environment) and any(
+            identity.issuer.kind is IssuerKind.CI
+            and Level.CONTEXT in identity.pinned
+            and not identity.is_closed
+            and not _asks_for_environment(identity)
+            for identity in web_identities(role.trust, graph)
+        ):
+            yield job, role
+
+
+def _asks_for_environment(identity: WebIdentity) -> bool:
+    return any(
+        "environment" in text
+        for condition in identity.statement.conditions
+        for text in (condition.key_name, *(value.text for value in condition.values))
     )
 
 
