@@ -18,6 +18,7 @@ from iam_preflight.graph.environments import Environments
 from iam_preflight.graph.model import Principal
 from iam_preflight.graph.tags import tags_of
 from iam_preflight.graph.trust import is_positive
+from iam_preflight.knowledge.accounts import AccountKind, known_account
 from iam_preflight.knowledge.services import is_hosted_by_aws
 from iam_preflight.resources import Resource
 from iam_preflight.values import Reason, Unknown, text_of
@@ -91,7 +92,7 @@ class Segregation:
         """The environment of an AWS principal that a trust policy of a resource names."""
         account = account_of(pattern)
         if isinstance(account, str):
-            if account in self._graph.settings.shared_accounts:
+            if account in self._graph.settings.shared_accounts or _is_of_vendor(account):
                 return None
             by_account = self.environments.of_account(account)
             if by_account is not None:
@@ -174,3 +175,9 @@ class Segregation:
     def is_below(self, lower: str, higher: str) -> bool:
         """Whether one environment is less protected than the other."""
         return self.environments.rank(lower) < self.environments.rank(higher)
+
+
+def _is_of_vendor(account: str) -> bool:
+    """Whether it is a product's account: what is called `integration` there is no environment."""
+    known = known_account(account)
+    return known is not None and known.kind is AccountKind.VENDOR
