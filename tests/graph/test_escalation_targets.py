@@ -419,3 +419,36 @@ resource "aws_launch_template" "node" {
     change = ["ec2:ModifyInstanceAttribute", "ec2:StopInstances", "ec2:StartInstances"]
     assert not found("ESC-004", user(allow(change, arn)), node, template)
     assert found("ESC-004", user(allow("ssm:StartSession", arn)), node, template)
+
+
+def test_a_group_is_as_powerful_as_its_members_can_become():
+    group = """
+resource "aws_iam_group" "admins" {
+  name = "admins"
+}
+resource "aws_iam_group_policy_attachment" "admins" {
+  group      = aws_iam_group.admins.name
+  policy_arn = "arn:aws:iam::aws:policy/IAMFullAccess"
+}
+"""
+    finding = the_one("LEAST-002", group)
+    assert finding.message == "group admins holds IAMFullAccess: it can make itself administrator"
+    assert finding.severity is Severity.HIGH
+
+
+def test_a_document_whose_statement_another_one_replaces_is_nobodys():
+    documents = f"""
+data "aws_iam_policy_document" "base" {{
+  statement {{
+    sid       = "Main"
+    actions   = ["*"]
+    resources = ["*"]
+  }}
+}}
+data "aws_iam_policy_document" "narrow" {{
+  source_policy_documents   = [data.aws_iam_policy_document.base.json]
+  override_policy_documents = [{policy(allow("s3:ListAllMyBuckets", Sid="Main"))}]
+}}
+"""
+    assert not found("LEAST-001", documents)
+    assert found("LEAST-001", documents.replace('"Main"', '"Other"', 1))

@@ -288,7 +288,9 @@ class Escalations:
         return found
 
     def is_powerful(self, principal: Principal) -> bool:
-        """Whether it is an administrator or can surely make itself one."""
+        """Whether it is an administrator or can surely make itself one; of a group, its members."""
+        if principal.kind is PrincipalKind.GROUP:
+            return self._is_powerful_group(principal)
         return self.is_admin(principal) or any(
             escalation.confidence is Confidence.HIGH and self.makes_admin(escalation)
             for escalation in self.of_self(principal)
@@ -301,8 +303,6 @@ class Escalations:
         target = escalation.target
         if target is None or escalation.method.gain is not Gain.TARGET:
             return False
-        if target.kind is PrincipalKind.GROUP:
-            return self._is_powerful_group(target)
         return self.is_powerful(target)
 
     def _is_powerful_group(self, group: Principal) -> bool:
