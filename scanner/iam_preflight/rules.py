@@ -143,7 +143,7 @@ class Rule:
         Assumptions cap the confidence at medium: it holds under the conditions they name.
         """
         subject = principal if principal is not None else on
-        resource = on if isinstance(on, Resource) else on.resource
+        resource = on if isinstance(on, Resource) else on.resource_at(at)
         confidence = self.confidence if confidence is None else confidence
         given = (*resource.assumptions, *assumptions)
         if given:

@@ -360,6 +360,8 @@ def test_resources_of_another_shape_are_told() -> None:
     assert (problem.code, problem.message) == ("SCAN-901", "Resources is not a mapping")
     assert problem.span is not None
     assert problem.span.text == resources
+    yet_to_be_written = "AWSTemplateFormatVersion: x\nResources:\n"
+    assert not text("t.yaml", yet_to_be_written).problems
 
 
 def test_the_name_of_no_rule_is_told_in_short() -> None:

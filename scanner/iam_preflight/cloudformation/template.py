@@ -17,7 +17,7 @@ from msgspec import Struct
 from iam_preflight.cloudformation.reader import TemplateError, read_documents
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.source import SourceFile
-from iam_preflight.values import Known, Mapping, Value, items_of, text_of
+from iam_preflight.values import Known, Mapping, Value, is_null, items_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +142,9 @@ def _misshapen(root: Value) -> Span | None:
     if not isinstance(root, Mapping) or "AWSTemplateFormatVersion" not in root.entries:
         return None
     resources = root.get("Resources")
-    return resources.span if resources is not None else None
+    if resources is None or is_null(resources):
+        return None  # a template yet to be written: nothing is passed over
+    return resources.span
 
 
 def _has_type(resource: Value) -> bool:

@@ -81,6 +81,10 @@ class Policy(Struct, eq=False):
     def address(self) -> str:
         return self.resource.address
 
+    def resource_at(self, _place: Span) -> Resource:
+        """The resource to name for a place in it."""
+        return self.resource
+
     @property
     def holders(self) -> Iterator[Principal]:
         return (attachment.principal for attachment in self.attachments)
@@ -173,6 +177,14 @@ class Principal(Struct, eq=False):
         if self.is_elsewhere and not self.name.is_known:
             return f"the {kind} that {self.resource.address} is for"
         return f"{kind} {self.name.text if self.name.is_known else self.resource.address}"
+
+    def resource_at(self, place: Span) -> Resource:
+        """The resource to name for a place: of what the code does not make, what gives it that."""
+        if self.is_elsewhere:
+            for given in (attachment.policy.resource for attachment in self.attachments):
+                if given.span.contains(place):
+                    return given
+        return self.resource
 
     @property
     def is_role(self) -> bool:
