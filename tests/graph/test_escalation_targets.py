@@ -452,3 +452,28 @@ data "aws_iam_policy_document" "narrow" {{
 """
     assert not found("LEAST-001", documents)
     assert found("LEAST-001", documents.replace('"Main"', '"Other"', 1))
+
+
+def test_a_group_without_members_here_has_some_elsewhere():
+    group = f"""
+resource "aws_iam_group" "leads" {{
+  name = "leads"
+}}
+resource "aws_iam_group_policy" "leads" {{
+  group  = aws_iam_group.leads.name
+  policy = {policy(allow("iam:AttachUserPolicy"))}
+}}
+"""
+    told = "whoever is in group leads can make itself administrator with iam:AttachUserPolicy"
+    assert the_one("ESC-001", group).message == told
+    member = (
+        user(allow("s3:ListAllMyBuckets"))
+        + """
+resource "aws_iam_user_group_membership" "dev" {
+  user   = aws_iam_user.dev.name
+  groups = [aws_iam_group.leads.name]
+}
+"""
+    )
+    assert the_one("ESC-001", group, member).message.startswith("user dev can make")
+    assert not found("ESC-001", group.replace("AttachUserPolicy", "AttachRolePolicy"))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.exposure import is_exempt
+from iam_preflight.graph.model import PrincipalKind
 from iam_preflight.graph.narrative import others, severity_of, start_of, story_of, sure, worst
 from iam_preflight.knowledge.escalation import Target
 from iam_preflight.rules import Rule
@@ -29,7 +30,8 @@ class SelfEscalation(Rule):
     own policy is medium, because the code does not show older versions.
 
     Roles, users and groups that the code gives policies to and does not make are judged by what
-    it gives them.
+    it gives them. A group without members in the code is taken to have some
+    elsewhere.
 
     ## Why it matters
     One API call and the principal may do everything; whatever it was limited to does not count.
@@ -88,8 +90,9 @@ class SelfEscalation(Rule):
         end = "itself administrator" if is_admin else "its own permissions wider"
         with_mfa = " once it has proved MFA" if best.needs_mfa else ""
         is_sure = best.confidence is not Confidence.LOW
+        who = "whoever is in " * (principal.kind is PrincipalKind.GROUP) + principal.label
         yield self.finding(
-            f"{principal.label} can make {end} with {best.actions}{with_mfa}{others(found)}",
+            f"{who} can make {end} with {best.actions}{with_mfa}{others(found)}",
             on=principal,
             at=start.span,
             label=start.label,

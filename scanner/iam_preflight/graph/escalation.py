@@ -308,13 +308,18 @@ class Escalations:
     def _is_powerful_group(self, group: Principal) -> bool:
         """Whether members of a group are administrators or can make themselves so."""
         effective = self.graph.effective(group)
-        if effective.is_admin is Truth.YES:
-            return True
-        return any(
-            method.gain is Gain.ADMIN and self._broad_uses(group, method) is not None
-            for method in self._by_kind[MethodKind.SELF]
-            if all(action in effective.possible for action in method.actions)
-        )
+        return effective.is_admin is Truth.YES or any(True for _ in self._of_members(group))
+
+    def _of_members(self, group: Principal) -> Iterator[Escalation]:
+        """Ways to become administrator that whoever is in a group has by the group alone."""
+        possible = self.graph.effective(group).possible
+        for method in self._by_kind[MethodKind.SELF]:
+            if method.gain is not Gain.ADMIN or method.actor is Actor.ROLE:
+                continue
+            if all(action in possible for action in method.actions):
+                uses = self._broad_uses(group, method)
+                if uses is not None:
+                    yield self._escalation(group, method, uses, _Binding())
 
     def power(self, principal: Principal) -> frozenset[str]:
         """The sensitive actions that it may do on everything."""
@@ -381,6 +386,10 @@ class Escalations:
 
     def _of_self(self, actor: Principal) -> Iterator[Escalation]:
         if self.is_admin(actor):
+            return
+        if actor.kind is PrincipalKind.GROUP:
+            # members in the code are asked themselves
+            yield from () if actor.memberships else self._of_members(actor)
             return
         for method in self._ready_for(actor, MethodKind.SELF):
             bindings = [_Binding()]
