@@ -2,20 +2,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.exposure import listed
+from iam_preflight.all_but import AllButRule
+from iam_preflight.findings import Framework, Severity
 from iam_preflight.policy.document import DocumentUse
-from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from iam_preflight.findings import Finding
     from iam_preflight.graph.exposure import Exposure
-    from iam_preflight.graph.model import Graph, Policy
+    from iam_preflight.graph.model import Policy
     from iam_preflight.policy.document import Statement
 
 
-class AllowAllButActions(Rule):
+class AllowAllButActions(AllButRule):
     """`NotAction` in an Allow grants everything but what it names.
 
     ## What it checks
@@ -50,6 +48,8 @@ class AllowAllButActions(Rule):
     name = "allow-all-but-actions"
     severity = Severity.HIGH
     practice = 2
+    element = "NotAction"
+    given_in = (DocumentUse.TRUST, DocumentUse.RESOURCE)
     yields_to = ("LEAST-001", "LEAST-007", "ESC-001")
     compliance = {
         Framework.NIST: ("AC-6",),
@@ -65,63 +65,24 @@ class AllowAllButActions(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notaction.html",
     )
 
-    def check_graph(self, graph: Graph) -> Iterator[Finding]:
-        seen: set[tuple[str, int, int]] = set()
-        for policy in graph.policies:
-            for exposure in graph.exposures.of(policy):
-                if exposure.statement.is_not_action:
-                    yield self._held(exposure)
-            if policy.use not in (DocumentUse.TRUST, DocumentUse.RESOURCE):
-                continue
-            for statement in policy.document.statements:
-                place = statement.span.sort_key()
-                if statement.is_allow and statement.is_not_action and place not in seen:
-                    seen.add(place)
-                    yield self._given(statement, policy)
+    def is_about(self, statement: Statement) -> bool:
+        return statement.is_not_action
 
-    def _held(self, exposure: Exposure) -> Finding:
-        opening = exposure.opening
-        sensitive = opening.open & exposure.catalog.sensitive
+    def held(self, exposure: Exposure) -> Finding:
+        sensitive = exposure.opening.open & exposure.catalog.sensitive
         if sensitive:
             severity = exposure.severity(Severity.HIGH, sensitive)
         else:
             severity = exposure.severity_as_written(Severity.MEDIUM, sensitive)
-        place = exposure.statement.span_of("NotAction")
-        resource = opening.resource_pattern()
-        return self.finding(
-            f"{exposure.who} may do everything but {_spared(exposure.statement)}",
-            on=exposure.policy,
-            at=place,
-            severity=severity,
-            confidence=_confidence(exposure.statement),
-            related=[
-                (exposure.resource_place(resource), "on these resources"),
-                *exposure.related(),
-            ],
-            hint="list what is needed in Action; what must never be done belongs into a Deny",
-            evidence=f"NotAction {_spared(exposure.statement)}",
-            causes=(exposure.statement.span, place),
-            assumptions=exposure.assumptions(),
-            principal=exposure.holder,
+        resources = exposure.resource_place(exposure.opening.resource_pattern())
+        return self.of_holders(
+            exposure,
+            "may do everything but",
+            severity,
+            (resources, "on these resources"),
+            "list what is needed in Action; what must never be done belongs into a Deny",
         )
 
-    def _given(self, statement: Statement, policy: Policy) -> Finding:
-        return self.finding(
-            f"{policy.address} lets others do everything but {_spared(statement)}",
-            on=policy,
-            at=statement.span_of("NotAction"),
-            severity=self.severity.lowered() if policy.is_source_only else self.severity,
-            confidence=_confidence(statement),
-            hint="list what they may do in Action",
-            evidence=f"NotAction {_spared(statement)}",
-            causes=(statement.span, statement.span_of("NotAction")),
-            assumptions=statement.assumptions,
-        )
-
-
-def _spared(statement: Statement) -> str:
-    return listed(pattern.text for pattern in statement.actions) if statement.actions else "nothing"
-
-
-def _confidence(statement: Statement) -> Confidence:
-    return Confidence.HIGH if statement.is_effect_known else Confidence.LOW
+    def given(self, statement: Statement, policy: Policy) -> Finding:
+        gives, hint = "lets others do everything but", "list what they may do in Action"
+        return self.of_others(statement, policy, gives, Severity.HIGH, hint)

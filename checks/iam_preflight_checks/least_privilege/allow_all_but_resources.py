@@ -2,20 +2,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.all_but import AllButRule
+from iam_preflight.findings import Framework, Severity
 from iam_preflight.graph.exposure import listed
 from iam_preflight.policy.document import DocumentUse
-from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from iam_preflight.findings import Finding
     from iam_preflight.graph.exposure import Exposure
-    from iam_preflight.graph.model import Graph, Policy
+    from iam_preflight.graph.model import Policy
     from iam_preflight.policy.document import Statement
 
 
-class AllowAllButResources(Rule):
+class AllowAllButResources(AllButRule):
     """`NotResource` in an Allow grants actions on everything but what it names.
 
     ## What it checks
@@ -44,6 +43,8 @@ class AllowAllButResources(Rule):
     name = "allow-all-but-resources"
     severity = Severity.HIGH
     practice = 2
+    element = "NotResource"
+    given_in = (DocumentUse.RESOURCE,)
     yields_to = ("LEAST-001", "LEAST-005", "LEAST-007", "ESC-001")
     compliance = {
         Framework.NIST: ("AC-6",),
@@ -58,67 +59,27 @@ class AllowAllButResources(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notresource.html",
     )
 
-    def check_graph(self, graph: Graph) -> Iterator[Finding]:
-        seen: set[tuple[str, int, int]] = set()
-        for policy in graph.policies:
-            for exposure in graph.exposures.of(policy):
-                if exposure.statement.is_not_resource and _leaves_some(exposure.statement):
-                    yield self._held(exposure)
-            if policy.use is not DocumentUse.RESOURCE:
-                continue
-            for statement in policy.document.statements:
-                place = statement.span.sort_key()
-                if statement.is_allow and statement.is_not_resource and place not in seen:
-                    seen.add(place)
-                    if _leaves_some(statement):
-                        yield self._given(statement, policy)
+    def is_about(self, statement: Statement) -> bool:
+        # `NotResource: "*"` leaves nothing to act on
+        return statement.is_not_resource and all(p.text != "*" for p in statement.resources)
 
-    def _held(self, exposure: Exposure) -> Finding:
+    def held(self, exposure: Exposure) -> Finding:
         opening = exposure.opening
         sensitive = opening.open & exposure.catalog.sensitive
         if sensitive:
             severity = exposure.severity(Severity.HIGH, sensitive)
         else:
             severity = exposure.severity_as_written(Severity.MEDIUM, opening.broad)
-        place = exposure.statement.span_of("NotResource")
         patterns = exposure.patterns(sensitive or opening.about)
-        may = listed(pattern.text for pattern in patterns) if patterns else "nearly everything"
-        return self.finding(
-            f"{exposure.who} may use {may} on all but {_spared(exposure.statement)}",
-            on=exposure.policy,
-            at=place,
-            severity=severity,
-            confidence=_confidence(exposure.statement),
-            related=[(exposure.action_place(patterns), "may do this"), *exposure.related()],
-            hint="list the ARNs that are needed in Resource; what must stay closed needs a Deny",
-            evidence=f"NotResource {_spared(exposure.statement)}",
-            causes=(exposure.statement.span, place),
-            assumptions=exposure.assumptions(),
-            principal=exposure.holder,
+        used = listed(pattern.text for pattern in patterns) if patterns else "nearly everything"
+        return self.of_holders(
+            exposure,
+            f"may use {used} on all but",
+            severity,
+            (exposure.action_place(patterns), "may do this"),
+            "list the ARNs that are needed in Resource; what must stay closed needs a Deny",
         )
 
-    def _given(self, statement: Statement, policy: Policy) -> Finding:
-        return self.finding(
-            f"{policy.address} gives others all but {_spared(statement)}",
-            on=policy,
-            at=statement.span_of("NotResource"),
-            severity=Severity.LOW if policy.is_source_only else Severity.MEDIUM,
-            confidence=_confidence(statement),
-            hint="list what they may use in Resource",
-            evidence=f"NotResource {_spared(statement)}",
-            causes=(statement.span, statement.span_of("NotResource")),
-            assumptions=statement.assumptions,
-        )
-
-
-def _leaves_some(statement: Statement) -> bool:
-    return all(pattern.text != "*" for pattern in statement.resources)
-
-
-def _spared(statement: Statement) -> str:
-    # an element that is empty, or no text, spares nothing
-    return listed(pattern.text for pattern in statement.resources) or "nothing"
-
-
-def _confidence(statement: Statement) -> Confidence:
-    return Confidence.HIGH if statement.is_effect_known else Confidence.LOW
+    def given(self, statement: Statement, policy: Policy) -> Finding:
+        gives, hint = "gives others all but", "list what they may use in Resource"
+        return self.of_others(statement, policy, gives, Severity.MEDIUM, hint)

@@ -3,14 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import (
-    Confidence,
     Finding,
     Framework,
     Persona,
     Severity,
     worst_of_each_place,
 )
-from iam_preflight.graph.exposure import listed
+from iam_preflight.graph.exposure import confidence_in_effect, listed
 from iam_preflight.graph.wildcards import has_wildcard, on_everything, on_something, whole_services
 from iam_preflight.knowledge.worth import Worth, changing, gravest
 from iam_preflight.rules import Rule
@@ -123,7 +122,7 @@ class SensitiveActionWildcard(Rule):
             at=first.span,
             label="takes in sensitive actions",
             severity=severity,
-            confidence=Confidence.HIGH if exposure.statement.is_effect_known else Confidence.LOW,
+            confidence=confidence_in_effect(exposure.statement),
             persona=Persona.REGULAR if is_broad else Persona.AUDITOR,
             related=[
                 *((pattern.span, "and so does this") for pattern in rest[:3]),

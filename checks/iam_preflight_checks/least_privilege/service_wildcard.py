@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from iam_preflight.findings import (
-    Confidence,
     Finding,
     Framework,
     Persona,
     Severity,
 )
-from iam_preflight.graph.exposure import listed
+from iam_preflight.graph.exposure import confidence_in_effect, listed
 from iam_preflight.graph.wildcards import on_everything, on_something, unscoped, whole_services
 from iam_preflight.knowledge.worth import Worth, gravest, telling
 from iam_preflight.policy.effective import admin_probes
@@ -120,7 +119,7 @@ class ServiceWildcard(Rule):
             at=patterns[0].span,
             label="every action of the service",
             severity=worst.severity,
-            confidence=_confidence(exposure),
+            confidence=confidence_in_effect(exposure.statement),
             persona=persona,
             related=[
                 *((pattern.span, "and of this") for pattern in patterns[1:4]),
@@ -146,7 +145,7 @@ class ServiceWildcard(Rule):
             at=star.span,
             label="every action",
             severity=exposure.severity_as_written(Severity.MEDIUM, probes),
-            confidence=_confidence(exposure),
+            confidence=confidence_in_effect(exposure.statement),
             related=[
                 (exposure.resource_place(opening.resource_pattern()), "on these resources"),
                 *exposure.related(),
@@ -188,8 +187,3 @@ def _services(exposure: Exposure) -> Iterator[_Whole]:
             if worth is not Worth.MOST:
                 persona = Persona.PEDANTIC
         yield _Whole(service, patterns, bool(broad), severity, persona)
-
-
-def _confidence(exposure: Exposure) -> Confidence:
-    """The wildcard is there whatever the resources turn out to be."""
-    return Confidence.HIGH if exposure.statement.is_effect_known else Confidence.LOW

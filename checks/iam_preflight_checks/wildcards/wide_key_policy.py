@@ -3,7 +3,8 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
+from iam_preflight.findings import Finding, Framework, Persona, Severity
+from iam_preflight.graph.exposure import confidence_in_effect
 from iam_preflight.graph.key_policies import (
     KeyHolder,
     is_key_policy,
@@ -177,7 +178,7 @@ class WideKeyPolicy(Rule):
             on=policy,
             at=place,
             severity=verdict.severity.lowered() if policy.is_source_only else verdict.severity,
-            confidence=Confidence.HIGH if statement.is_effect_known else Confidence.LOW,
+            confidence=confidence_in_effect(statement),
             persona=verdict.persona,
             related=[(action.span, "may do this")] if action is not None else [],
             hint=verdict.hint,

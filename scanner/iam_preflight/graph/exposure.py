@@ -254,6 +254,11 @@ def listed(names: Iterable[str], most: int = 3) -> str:
     return " and ".join(part for part in (", ".join(each[:-1]), each[-1]) if part)
 
 
+def confidence_in_effect(statement: Statement) -> Confidence:
+    """How sure it is that a statement allows at all, whatever its resources turn out to be."""
+    return Confidence.HIGH if statement.is_effect_known else Confidence.LOW
+
+
 def has_unknown_boundary(principal: Principal) -> bool:
     """Whether its permissions boundary is not in the code, so that nobody knows what it leaves.
 
