@@ -2,22 +2,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Finding, Framework, Persona, Severity
-from iam_preflight.graph.model import Origin
-from iam_preflight.graph.wide import formats, names_itself, used, where, widest
+from iam_preflight.any_resource import AnyResourceRule, Wide
+from iam_preflight.findings import Framework, Persona, Severity
+from iam_preflight.graph.wide import names_itself
 from iam_preflight.knowledge.catalog import AccessLevel, ActionClass
 from iam_preflight.policy.effective import admin_probes
-from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from iam_preflight.graph.exposure import Exposure
-    from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.knowledge.actionset import ActionSet
 
 
-class AnyResource(Rule):
+class AnyResource(AnyResourceRule):
     """Actions that could be limited to resources are allowed on all of them.
 
     ## What it checks
@@ -60,6 +56,7 @@ class AnyResource(Rule):
     name = "any-resource"
     severity = Severity.MEDIUM
     practice = 8
+    points_at_actions = False
     yields_to = (
         "LEAST-001",
         "LEAST-003",
@@ -90,50 +87,34 @@ class AnyResource(Rule):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html",
     )
 
-    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
-        if policy.origin is Origin.AWS_MANAGED:
-            return
-        for exposure in graph.exposures.of(policy):
-            classes = exposure.catalog.classes
-            actions = _open(exposure) - classes[ActionClass.CRITICAL_SERVICES]
-            telling = actions - classes[ActionClass.COMMONPLACE]
-            changes = telling.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
-            data = telling & classes[ActionClass.SECRETS_AND_DATA]
-            if any(_is_grave(action, exposure) for action in changes):
-                yield self._any(exposure, changes, Severity.MEDIUM)
-            elif data:
-                yield self._any(exposure, data, Severity.LOW)
-            elif actions and exposure.opening.covers_every_resource(is_sure=False):
-                yield self._any(exposure, actions, Severity.LOW, Persona.PEDANTIC)
-            elif telling:
-                yield self._any(exposure, telling, Severity.LOW, Persona.AUDITOR)
+    def wide(self, exposure: Exposure) -> Wide | None:
+        classes = exposure.catalog.classes
+        actions = _open(exposure) - classes[ActionClass.CRITICAL_SERVICES]
+        telling = actions - classes[ActionClass.COMMONPLACE]
+        changes = telling.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
+        data = telling & classes[ActionClass.SECRETS_AND_DATA]
+        if any(_is_grave(action, exposure) for action in changes):
+            return _wide(exposure, changes, Severity.MEDIUM)
+        if data:
+            return _wide(exposure, data, Severity.LOW)
+        if actions and exposure.opening.covers_every_resource(is_sure=False):
+            return _wide(exposure, actions, Severity.LOW, Persona.PEDANTIC)
+        if telling:
+            return _wide(exposure, telling, Severity.LOW, Persona.AUDITOR)
+        return None
 
-    def _any(
-        self,
-        exposure: Exposure,
-        actions: ActionSet,
-        severity: Severity,
-        persona: Persona = Persona.REGULAR,
-    ) -> Finding:
-        resource = widest(exposure, actions)
-        patterns = exposure.opening.action_patterns(actions)
-        place = exposure.resource_place(resource)
-        if exposure.opening.is_contextual(actions):
-            persona = Persona.PEDANTIC if persona is Persona.REGULAR else Persona.AUDITOR
-        return self.finding(
-            f"{exposure.who} may use {used(exposure, actions)} on {where(resource)}",
-            on=exposure.policy,
-            at=place,
-            label="on these",
-            severity=exposure.severity(severity, actions),
-            confidence=exposure.confidence(actions),
-            persona=persona,
-            related=[(exposure.action_place(patterns), "may do this"), *exposure.related()],
-            hint=f"name the resources, like {formats(actions, resource, exposure.catalog)}",
-            causes=(exposure.statement.span, place),
-            assumptions=exposure.assumptions(next(iter(patterns), None), resource),
-            principal=exposure.holder,
-        )
+
+def _wide(
+    exposure: Exposure,
+    actions: ActionSet,
+    severity: Severity,
+    persona: Persona = Persona.REGULAR,
+) -> Wide:
+    if exposure.opening.is_contextual(actions):
+        persona = Persona.PEDANTIC if persona is Persona.REGULAR else Persona.AUDITOR
+    return Wide(
+        actions, exposure.severity(severity, actions), exposure.confidence(actions), persona
+    )
 
 
 def _is_grave(name: str, exposure: Exposure) -> bool:

@@ -2,18 +2,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Finding, Framework, Persona, Severity
-from iam_preflight.graph.model import Origin
-from iam_preflight.graph.wide import formats, used, where, widest
+from iam_preflight.any_resource import AnyResourceRule, Wide
+from iam_preflight.findings import Framework, Persona, Severity
 from iam_preflight.knowledge.catalog import AccessLevel, ActionClass
 from iam_preflight.policy.scope import Strength
-from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from iam_preflight.graph.exposure import Exposure
-    from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.knowledge.actionset import ActionSet
 
 ELSEWHERE = ("iam:PassRole", "iam:CreateServiceLinkedRole")
@@ -29,7 +24,7 @@ HINTS = {
 }
 
 
-class WildcardOnCriticalService(Rule):
+class WildcardOnCriticalService(AnyResourceRule):
     """A service that guards all others is open on every resource.
 
     ## What it checks
@@ -75,6 +70,7 @@ class WildcardOnCriticalService(Rule):
     name = "wildcard-on-critical-service"
     severity = Severity.HIGH
     practice = 8
+    points_at_actions = True
     yields_to = (
         "LEAST-001",
         "LEAST-003",
@@ -106,63 +102,46 @@ class WildcardOnCriticalService(Rule):
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/control-access-with-iam.html",
     )
 
-    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
-        if policy.origin is Origin.AWS_MANAGED:
-            return
-        for exposure in graph.exposures.of(policy):
-            catalog = exposure.catalog
-            classes = catalog.classes
-            about = exposure.opening.broad & classes[ActionClass.CRITICAL_SERVICES]
-            actions = _unlimited(exposure, about - catalog.expand_all(ELSEWHERE))
-            if not actions:
-                continue
-            changes = actions.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
-            telling = (changes | actions & catalog.sensitive) - classes[ActionClass.COMMONPLACE]
-            grave = telling & catalog.sensitive
-            grave -= classes[ActionClass.SECRETS_AND_DATA] & catalog.expand("kms:*")
-            if grave:
-                yield self._open(exposure, grave, Severity.HIGH)
-            elif telling:
-                yield self._open(exposure, telling, Severity.MEDIUM)
-            elif exposure.opening.covers_every_resource(is_sure=False):
-                yield self._open(exposure, actions, Severity.LOW, Persona.PEDANTIC)
-            elif told := actions - classes[ActionClass.COMMONPLACE]:
-                yield self._open(exposure, told, Severity.LOW, Persona.AUDITOR)
+    def wide(self, exposure: Exposure) -> Wide | None:
+        catalog, classes = exposure.catalog, exposure.catalog.classes
+        about = exposure.opening.broad & classes[ActionClass.CRITICAL_SERVICES]
+        actions = _unlimited(exposure, about - catalog.expand_all(ELSEWHERE))
+        if not actions:
+            return None
+        changes = actions.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
+        telling = (changes | actions & catalog.sensitive) - classes[ActionClass.COMMONPLACE]
+        grave = telling & catalog.sensitive
+        grave -= classes[ActionClass.SECRETS_AND_DATA] & catalog.expand("kms:*")
+        if grave:
+            return _wide(exposure, grave, Severity.HIGH)
+        if telling:
+            return _wide(exposure, telling, Severity.MEDIUM)
+        if exposure.opening.covers_every_resource(is_sure=False):
+            return _wide(exposure, actions, Severity.LOW, Persona.PEDANTIC)
+        if told := actions - classes[ActionClass.COMMONPLACE]:
+            return _wide(exposure, told, Severity.LOW, Persona.AUDITOR)
+        return None
 
-    def _open(
-        self,
-        exposure: Exposure,
-        actions: ActionSet,
-        severity: Severity,
-        persona: Persona = Persona.REGULAR,
-    ) -> Finding:
-        opening = exposure.opening
-        resource = widest(exposure, actions)
-        patterns = opening.action_patterns(actions)
-        place = exposure.action_place(patterns)
-        is_milder = opening.is_contextual(actions) or not actions & opening.open
-        named = formats(actions, resource, exposure.catalog)
-        keys = HINTS.get(next(iter(actions)).partition(":")[0], "aws:ResourceTag")
-        severity = exposure.severity_as_written(severity, actions)
-        if not actions & opening.open:
-            severity = severity.lowered()
-        if not exposure.is_any_left(actions):
-            severity = severity.lowered(2)
-        return self.finding(
-            f"{exposure.who} may use {used(exposure, actions)} on {where(resource)}"
-            f"{', limited only by where or when' if is_milder else ''}",
-            on=exposure.policy,
-            at=place,
-            label="may do this",
-            severity=severity,
-            confidence=exposure.confidence_in(next(iter(actions))),
-            persona=persona,
-            related=[(exposure.resource_place(resource), "on these"), *exposure.related()],
-            hint=f"name the resources, like {named}, or add a condition on {keys}",
-            causes=(exposure.statement.span, place),
-            assumptions=exposure.assumptions(next(iter(patterns), None), resource),
-            principal=exposure.holder,
-        )
+
+def _wide(
+    exposure: Exposure,
+    actions: ActionSet,
+    severity: Severity,
+    persona: Persona = Persona.REGULAR,
+) -> Wide:
+    first = next(iter(actions))
+    is_open = bool(actions & exposure.opening.open)
+    is_milder = not is_open or exposure.opening.is_contextual(actions)
+    severity = exposure.severity(severity, actions).lowered(not is_open)
+    keys = HINTS.get(first.partition(":")[0], "aws:ResourceTag")
+    return Wide(
+        actions,
+        severity,
+        exposure.confidence_in(first),
+        persona,
+        limit=", limited only by where or when" if is_milder else "",
+        cure=f", or add a condition on {keys}",
+    )
 
 
 def _unlimited(exposure: Exposure, actions: ActionSet) -> ActionSet:
