@@ -228,6 +228,15 @@ def test_a_witness_names_other_actions_that_are_new_alike():
     assert {first.action, *first.actions} >= {"kms:CreateAlias", "kms:DeleteAlias"}
 
 
+def test_several_values_meet_what_one_cannot():
+    old = allow("s3:*", **when("StringEquals", "aws:TagKeys", "b"))
+    new = allow("s3:*", **when("StringEquals", "aws:TagKeys", ["a", "b"]))
+    new["Condition"]["ForAnyValue:StringEquals"] = {"aws:TagKeys": "b"}
+    found = difference(policy(old), policy(new))
+    assert isinstance(found, NewAccess)
+    assert dict(found.witnesses[0].context)["aws:tagkeys"] == ("a", "b")
+
+
 # ---- callers
 
 

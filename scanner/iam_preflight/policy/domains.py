@@ -88,12 +88,11 @@ class Domain:
 
     def _filled(self, singles: list[Tokens], uses: Sequence[Use]) -> Iterator[Value]:
         """One value each; several together where a set operator asks for them."""
-        quantified = len({use.atom.said for use in uses if use.atom.condition.operator.quantifier})
-        if not quantified:
+        if not any(use.atom.condition.operator.quantifier for use in uses):
             yield from ((single,) for single in singles)
             return
-        # each set condition is met, or not, because of one value at most
-        largest = min(quantified, len(singles))
+        # each condition, with a set operator or without, is met or not because of one value at most
+        largest = min(len({use.atom.said for use in uses}), len(singles))
         count = 0
         for size in range(1, largest + 1):
             for together in itertools.combinations(singles, size):

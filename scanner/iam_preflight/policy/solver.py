@@ -262,8 +262,8 @@ class _Key:
     """The values of one key: as many as its set operators can tell apart."""
 
     def __init__(self, z3: Any, name: str, atoms: list[Atom]) -> None:
-        quantified = {a.said for a in atoms if a.condition.operator.quantifier}
-        self.count = max(1, len(quantified))
+        quantified = any(atom.condition.operator.quantifier for atom in atoms)
+        self.count = len({atom.said for atom in atoms}) if quantified else 1
         self.is_there = z3.Bool(f"there {name}")
         self.used = [z3.Bool(f"used {name} {i}") for i in range(self.count)]
         kinds = {_kind(atom) for atom in atoms if atom.condition.operator.base != "null"}

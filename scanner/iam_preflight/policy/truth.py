@@ -45,7 +45,7 @@ class Doubt(Flag):
         return _JOINED[self.value | other.value]  # `Flag` looks its members up slowly
 
 
-_JOINED = tuple(map(Doubt, range(1 << len(Doubt))))
+_JOINED = tuple(map(Doubt, range(2 * Doubt.ASSUMPTION.value)))
 
 
 def any_of(truths: Iterable[Truth]) -> Truth:
