@@ -2,15 +2,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.escalations import EscalationRule, itself
+from iam_preflight.findings import Confidence, Framework, Severity
 from iam_preflight.graph.exposure import is_exempt
-from iam_preflight.graph.narrative import others, start_of, sure, worst
+from iam_preflight.graph.narrative import sure, worst
 from iam_preflight.knowledge.escalation import MethodKind
-from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.findings import Finding
     from iam_preflight.graph.model import Graph, Principal
 
 MANAGEMENT_TYPES = (
@@ -22,7 +23,7 @@ MANAGEMENT_TYPES = (
 )
 
 
-class OrganizationTakeover(Rule):
+class OrganizationTakeover(EscalationRule):
     """A principal can take over the organization or IAM Identity Center.
 
     ## What it checks
@@ -73,17 +74,12 @@ class OrganizationTakeover(Rule):
         severity = Severity.CRITICAL if is_managed_here else Severity.MEDIUM
         if best.needs_mfa:
             severity = severity.lowered()
-        start = start_of(best)
-        yield self.finding(
-            f"{principal.label} can take over the organization with {best.actions}{others(found)}",
-            on=principal,
-            at=start.span,
-            label=start.label,
+        yield self.gain(
+            found,
+            f"can take over the organization with {best.actions}",
+            graph,
             severity=severity,
             confidence=best.confidence if is_managed_here else Confidence.LOW,
-            related=((principal.resource.header, "the principal"),),
+            related=[itself(principal)],
             hint=f"keep {best.actions} to a role for identity administration with MFA",
-            evidence=best.method.id,
-            causes=best.statements,
-            assumptions=best.assumptions,
         )

@@ -2,28 +2,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.escalations import EscalationRule
+from iam_preflight.findings import Framework, Severity
 from iam_preflight.graph.exposure import is_exempt
-from iam_preflight.graph.narrative import (
-    others,
-    severity_of,
-    standing_text,
-    start_of,
-    story_of,
-    sure,
-    worst,
-)
+from iam_preflight.graph.narrative import severity_of, standing_note, sure, worst
 from iam_preflight.knowledge.escalation import MethodKind
-from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.findings import Finding
     from iam_preflight.graph.escalation import Escalation
     from iam_preflight.graph.model import Graph, Principal
 
 
-class PrincipalTakeover(Rule):
+class PrincipalTakeover(EscalationRule):
     """A principal can take over a more privileged principal.
 
     ## What it checks
@@ -75,23 +68,9 @@ class PrincipalTakeover(Rule):
         if found:
             yield self._takeover(worst(sure(found), graph), principal, graph)
             return
-        potential = list(escalations.permitted(principal, MethodKind.PRINCIPAL))
-        if potential:
-            best = worst(potential, graph)[0]
-            start = start_of(best)
-            yield self.finding(
-                f"{principal.label} could take over any principal with {best.actions}",
-                on=principal,
-                at=start.span,
-                label=start.label,
-                severity=Severity.MEDIUM,
-                confidence=Confidence.MEDIUM,
-                related=((principal.resource.header, "the principal"),),
-                hint="name the users or roles that it may manage",
-                evidence=best.method.id,
-                causes=best.statements,
-                assumptions=best.assumptions,
-            )
+        permitted = escalations.permitted(principal, MethodKind.PRINCIPAL)
+        hint = "name the users or roles that it may manage"
+        yield from self.potential(permitted, "could take over any principal", graph, hint=hint)
 
     def _is_told(self, escalation: Escalation, graph: Graph) -> bool:
         """Plain role assumption by people is MFA-001's; towards an ordinary role it is normal."""
@@ -106,7 +85,6 @@ class PrincipalTakeover(Rule):
 
     def _takeover(self, found: list[Escalation], principal: Principal, graph: Graph) -> Finding:
         best = found[0]
-        start = start_of(best)
         target = best.target
         assert target is not None
         severity = severity_of(best, graph)
@@ -114,19 +92,11 @@ class PrincipalTakeover(Rule):
             graph.escalations.makes_admin(best) or graph.escalations.exceeds(target, principal)
         ):
             severity = min(severity, Severity.MEDIUM)
-        standing = standing_text(target, graph)
-        also = f" ({standing})" if standing != "the target" else ""
         verb = "assume" if best.is_plain_assume else "take over"
-        return self.finding(
-            f"{principal.label} can {verb} {target.label}{also} with {best.actions}{others(found)}",
-            on=principal,
-            at=start.span,
-            label=start.label,
+        return self.gain(
+            found,
+            f"can {verb} {target.label}{standing_note(target, graph)} with {best.actions}",
+            graph,
             severity=severity,
-            confidence=best.confidence,
-            related=[(place.span, place.label) for place in story_of(best, graph)],
             hint=f"scope {best.actions} to principals that may do no more than {principal.label}",
-            evidence=best.method.id,
-            causes=best.statements,
-            assumptions=best.assumptions,
         )

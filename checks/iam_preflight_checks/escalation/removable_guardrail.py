@@ -2,18 +2,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.escalations import EscalationRule, itself
+from iam_preflight.findings import Framework, Place, Severity
 from iam_preflight.graph.exposure import is_exempt
-from iam_preflight.graph.narrative import others, start_of, sure, worst
-from iam_preflight.rules import Rule
+from iam_preflight.graph.narrative import sure, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.findings import Finding
     from iam_preflight.graph.model import Graph, Principal
 
 
-class RemovableGuardrail(Rule):
+class RemovableGuardrail(EscalationRule):
     """A principal can remove the guardrail that limits it.
 
     ## What it checks
@@ -58,21 +59,11 @@ class RemovableGuardrail(Rule):
         if not found:
             return
         best = found[0]
-        start = start_of(best)
         guardrail = graph.escalations.guardrail_of(best)
-        yield self.finding(
-            f"{principal.label} can remove {guardrail.label} that limits it with {best.actions}"
-            f"{others(found)}",
-            on=principal,
-            at=start.span,
-            label=start.label,
-            confidence=min(best.confidence, Confidence.HIGH),
-            related=(
-                (guardrail.span, "the guardrail"),
-                (principal.resource.header, "the principal"),
-            ),
+        yield self.gain(
+            found,
+            f"can remove {guardrail.label} that limits it with {best.actions}",
+            graph,
+            related=(Place(guardrail.span, "the guardrail"), itself(principal)),
             hint=f"deny {best.actions} inside the guardrail",
-            evidence=best.method.id,
-            causes=best.statements,
-            assumptions=best.assumptions,
         )

@@ -2,28 +2,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.escalations import EscalationRule
+from iam_preflight.findings import Framework, Severity
 from iam_preflight.graph.exposure import is_exempt
-from iam_preflight.graph.narrative import (
-    others,
-    severity_of,
-    standing_text,
-    start_of,
-    story_of,
-    sure,
-    worst,
-)
+from iam_preflight.graph.narrative import severity_of, standing_note, sure, worst
 from iam_preflight.knowledge.escalation import MethodKind
-from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.findings import Finding
     from iam_preflight.graph.escalation import Escalation
     from iam_preflight.graph.model import Graph, Principal
 
 
-class RolePassedToNewCompute(Rule):
+class RolePassedToNewCompute(EscalationRule):
     """A principal can pass a more privileged role to compute of its own.
 
     ## What it checks
@@ -86,47 +79,27 @@ class RolePassedToNewCompute(Rule):
         told = filter(escalations.is_telling, escalations.of_passing(principal))
         found = worst(sure(told), graph)
         if found:
-            yield self._passed(found, principal, graph)
+            yield self._passed(found, graph)
             return
         permitted = escalations.permitted(principal, MethodKind.NEW_PASS)
-        potential = worst(filter(escalations.is_telling, permitted), graph)
-        if potential:
-            best = potential[0]
-            start = start_of(best)
-            yield self.finding(
-                f"{principal.label} could run code as any role with {best.actions}",
-                on=principal,
-                at=start.span,
-                label=start.label,
-                severity=Severity.MEDIUM,
-                confidence=Confidence.MEDIUM,
-                related=((principal.resource.header, "the principal"),),
-                hint="name the roles that may be passed and add iam:PassedToService",
-                evidence=best.method.id,
-                causes=best.statements,
-                assumptions=best.assumptions,
-            )
+        yield from self.potential(
+            filter(escalations.is_telling, permitted),
+            "could run code as any role",
+            graph,
+            hint="name the roles that may be passed and add iam:PassedToService",
+        )
 
-    def _passed(self, found: list[Escalation], principal: Principal, graph: Graph) -> Finding:
+    def _passed(self, found: list[Escalation], graph: Graph) -> Finding:
         best = found[0]
-        start = start_of(best)
         role = best.target
         assert role is not None
-        standing = standing_text(role, graph)
         what = "become administrator" if graph.escalations.makes_admin(best) else "gain permissions"
-        also = f" ({standing})" if standing != "the target" else ""
-        return self.finding(
-            f"{principal.label} can {what}: it {best.describe()}{also}{others(found)}",
-            on=principal,
-            at=start.span,
-            label=start.label,
+        return self.gain(
+            found,
+            f"can {what}: it {best.describe()}{standing_note(role, graph)}",
+            graph,
             severity=severity_of(best, graph),
-            confidence=best.confidence,
-            related=[(place.span, place.label) for place in story_of(best, graph)],
             hint=_hint(best, role),
-            evidence=best.method.id,
-            causes=best.statements,
-            assumptions=best.assumptions,
         )
 
 

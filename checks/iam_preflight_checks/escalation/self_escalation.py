@@ -2,21 +2,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Confidence, Finding, Framework, Severity
+from iam_preflight.escalations import EscalationRule, itself
+from iam_preflight.findings import Confidence, Framework, Severity
 from iam_preflight.graph.exposure import is_exempt
-from iam_preflight.graph.model import PrincipalKind
-from iam_preflight.graph.narrative import others, severity_of, start_of, story_of, sure, worst
+from iam_preflight.graph.narrative import severity_of, story_of, sure, worst
 from iam_preflight.knowledge.escalation import Target
-from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.findings import Finding
     from iam_preflight.graph.escalation import Escalation
     from iam_preflight.graph.model import Graph, Principal
 
 
-class SelfEscalation(Rule):
+class SelfEscalation(EscalationRule):
     """A principal can make itself administrator.
 
     ## What it checks
@@ -85,25 +85,17 @@ class SelfEscalation(Rule):
         if not found:
             return
         best = found[0]
-        start = start_of(best)
         is_admin = graph.escalations.makes_admin(best)
         end = "itself administrator" if is_admin else "its own permissions wider"
         with_mfa = " once it has proved MFA" if best.needs_mfa else ""
         is_sure = best.confidence is not Confidence.LOW
-        who = "whoever is in " * (principal.kind is PrincipalKind.GROUP) + principal.label
-        yield self.finding(
-            f"{who} can make {end} with {best.actions}{with_mfa}{others(found)}",
-            on=principal,
-            at=start.span,
-            label=start.label,
+        yield self.gain(
+            found,
+            f"can make {end} with {best.actions}{with_mfa}",
+            graph,
             severity=severity_of(best, graph) if is_admin and is_sure else Severity.MEDIUM,
-            confidence=best.confidence,
-            related=[(place.span, place.label) for place in story_of(best, graph)]
-            + [(principal.resource.header, "the principal")],
+            related=(*story_of(best, graph), itself(principal)),
             hint=_cure(best, principal),
-            evidence=best.method.id,
-            causes=best.statements,
-            assumptions=best.assumptions,
         )
 
 

@@ -2,28 +2,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import Finding, Framework, Persona, Severity
+from iam_preflight.escalations import EscalationRule
+from iam_preflight.findings import Framework, Persona, Severity
 from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.handles import HANDLE_TYPES
-from iam_preflight.graph.narrative import (
-    others,
-    severity_of,
-    standing_text,
-    start_of,
-    story_of,
-    sure,
-    worst,
-)
-from iam_preflight.rules import Rule
+from iam_preflight.graph.narrative import severity_of, standing_note, sure, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.findings import Finding
     from iam_preflight.graph.escalation import Escalation
     from iam_preflight.graph.model import Graph, Principal
 
 
-class WorkloadHijack(Rule):
+class WorkloadHijack(EscalationRule):
     """A principal can hijack a workload that runs as a more privileged role.
 
     ## What it checks
@@ -81,11 +74,8 @@ class WorkloadHijack(Rule):
         if not found:
             return
         best = found[0]
-        start = start_of(best)
         role = best.target
         assert role is not None
-        standing = standing_text(role, graph)
-        also = f" ({standing})" if standing != "the target" else ""
         workload, severity = "whatever runs as it", Severity.HIGH
         if best.through is not None:
             workload, severity = best.through.resource.address, severity_of(best, graph)
@@ -94,20 +84,14 @@ class WorkloadHijack(Rule):
             severity = Severity.MEDIUM
             # whoever delivers code has what the code has, and should
             persona = None if principal.is_user or principal.workloads else Persona.AUDITOR
-        yield self.finding(
-            f"{principal.label} can act as {role.label}{also}: {best.actions} reaches {workload}"
-            f"{others(found)}",
-            on=principal,
-            at=start.span,
-            label=start.label,
+        yield self.gain(
+            found,
+            f"can act as {role.label}{standing_note(role, graph)}: "
+            f"{best.actions} reaches {workload}",
+            graph,
             severity=severity,
-            confidence=best.confidence,
             persona=persona,
-            related=[(place.span, place.label) for place in story_of(best, graph)],
             hint=f"scope {best.actions} to workloads that belong to {principal.label}",
-            evidence=best.method.id,
-            causes=best.statements,
-            assumptions=best.assumptions,
         )
 
 

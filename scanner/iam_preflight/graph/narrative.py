@@ -79,6 +79,12 @@ def standing_text(principal: Principal, graph: Graph) -> str:
     return "the target" if standing is Standing.ORDINARY else standing.describe()
 
 
+def standing_note(principal: Principal, graph: Graph) -> str:
+    """The same after a name, in brackets; nothing where it is not worth telling."""
+    standing = graph.standing(principal)
+    return "" if standing is Standing.ORDINARY else f" ({standing.describe()})"
+
+
 def evidence_of(principal: Principal, graph: Graph) -> Place | None:
     """The statement or attachment that makes a principal what it is."""
     effective = graph.effective(principal)
