@@ -47,6 +47,16 @@ WHO = (
 )
 """Conditions on what only a caller brings along."""
 
+SETS = (
+    {"StringEquals": {"aws:TagKeys": "b"}},
+    {"StringNotLike": {"aws:TagKeys": ["a*", "c"]}},
+    {"StringEquals": {"aws:TagKeys": ["a", "b"]}, "ForAnyValue:StringEquals": {"aws:TagKeys": "b"}},
+    {"ForAllValues:StringLike": {"aws:TagKeys": ["a*", "b"]}},
+    {"ForAnyValue:StringNotEquals": {"aws:TagKeys": "a"}},
+    {"ForAllValues:StringNotEquals": {"aws:TagKeys": "c"}, "Null": {"aws:TagKeys": "false"}},
+)
+"""Conditions with and without set operators on the values of one key."""
+
 
 class Pairs(Cases):
     """A policy, and what somebody made of it."""
@@ -72,6 +82,8 @@ class Pairs(Cases):
         statement = super().statement(request, principal)
         if principal == "resource" and self.some(0.3):
             statement["Condition"] = self.one(WHO)
+        elif self.some(0.2):
+            statement["Condition"] = self.one(SETS)
         return statement
 
 
