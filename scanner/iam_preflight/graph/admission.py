@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.knowledge.actionset import ActionSet
-    from iam_preflight.policy.document import PrincipalPattern, Statement
+    from iam_preflight.policy.document import Pattern, PrincipalPattern, Statement
     from iam_preflight.policy.outsiders import Entry
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions
@@ -45,6 +45,9 @@ LEVELS = {
     AccessLevel.LIST: Severity.MEDIUM,
 }
 """How bad it is that anybody may do something, by its level; the worst first."""
+
+MOST_TRIED = 64
+"""So many actions of a pattern are tried, to see whether it belongs to what is let through."""
 
 SAMPLES = 4
 """So many actions of a level are tried; denials seldom tell them apart."""
@@ -60,6 +63,8 @@ class Admission(Struct, frozen=True):
     entry: Entry
     severity: Severity
     """By the worst that is let through."""
+    patterns: tuple[Pattern, ...]
+    """The statement's action patterns of which something is let through."""
 
     @property
     def place(self) -> Span:
@@ -73,8 +78,8 @@ class Admission(Struct, frozen=True):
         statement = self.statement
         if statement.is_not_action:
             return f"everything but {statement.actions[0].text}" if statement.actions else "all"
-        rest = len(statement.actions) - 1
-        first = statement.actions[0].text if statement.actions else self.entry.action
+        rest = len(self.patterns) - 1
+        first = self.patterns[0].text if self.patterns else self.entry.action
         return f"{first} and {rest} more" if rest > 0 else first
 
     @property
@@ -145,9 +150,38 @@ class Admissions:
                 entry = self.outsiders.entry(
                     policy.document, statement, route, actions, caller, given
                 )
-                if entry is not None:
-                    return Admission(policy, statement, principal, entry, severity)
+                if entry is None:
+                    continue
+                patterns = tuple(
+                    pattern
+                    for pattern in statement.actions
+                    if self._is_let(pattern, policy, statement, entry, caller, given)
+                )
+                return Admission(policy, statement, principal, entry, severity, patterns)
         return None
+
+    def _is_let(
+        self,
+        pattern: Pattern,
+        policy: Policy,
+        statement: Statement,
+        entry: Entry,
+        caller: Caller | None,
+        given: Assumptions,
+    ) -> bool:
+        """Whether any action of a pattern gets by the conditions: not every action has their keys.
+
+        What cannot be asked, because AWS's reference does not have it, is taken to.
+        """
+        if not statement.conditions or not pattern.is_known or policy.use is DocumentUse.TRUST:
+            return True
+        actions = tuple(itertools.islice(self.evaluator.catalog.expand(pattern.text), MOST_TRIED))
+        if not actions or entry.action in actions:
+            return True
+        found = self.outsiders.entry(
+            policy.document, statement, entry.route, actions, caller, given
+        )
+        return found is not None
 
     def _candidates(
         self, policy: Policy, statement: Statement

@@ -239,6 +239,14 @@ class Opening:
 _EVERYTHING = frozenset({"arn:*", "arn:*:*", "arn:*:*:*", "arn:*:*:*:*", "arn:*:*:*:*:*"})
 
 
+def _spares_everything(statement: Statement) -> bool:
+    """Whether `NotResource` leaves nothing over."""
+    return statement.is_not_resource and any(
+        is_anything(pattern.arn_tokens) and not pattern.assumptions
+        for pattern in statement.resources
+    )
+
+
 class _Denials(Struct, frozen=True):
     """What the Deny statements of a document take from its Allow statements."""
 
@@ -261,13 +269,13 @@ class Openings:
         self._broad: dict[tuple[str, Tokens, bool], tuple[int, int]] = {}
 
     def of(self, document: Document) -> tuple[Opening, ...]:
-        """One for each Allow statement."""
+        """One for each Allow statement that leaves any resource to allow something on."""
         found = self._openings.get(id(document))
         if found is None:
             openings = tuple(
                 Opening(self, document, statement)
                 for statement in document.statements
-                if statement.is_allow
+                if statement.is_allow and not _spares_everything(statement)
             )
             # the document is kept, so that its id stays its own
             found = self._openings[id(document)] = (document, openings)
