@@ -9,7 +9,7 @@ import pytest
 
 from iam_preflight.discovery import Workspace, inventory_of
 from iam_preflight.graph.deputies import deputies
-from iam_preflight.graph.federation import web_identities
+from iam_preflight.graph.federation import web_identities, whoever
 from iam_preflight.graph.foreign import foreign_grants
 from iam_preflight.knowledge.issuers import Level
 from iam_preflight.registry import load_rules
@@ -186,3 +186,18 @@ def test_services_are_deputies_unless_they_are_asked_for_their_source() -> None:
     loose = 'Condition = { StringLike = { "aws:SourceArn" = "arn:aws:sns:*:*:*" } }'
     assert services(resource_policy(principal, loose)) == ["sns.amazonaws.com"]
     assert services(resource_policy('{ Service = "ec2.amazonaws.com" }')) == []
+
+
+@pytest.mark.parametrize(
+    ("claim", "value", "who"),
+    [
+        ("job_workflow_ref", "acme/ci/.github/workflows/deploy.yml@*", "calls the workflow"),
+        ("sub", "job_workflow_ref:acme/ci/.github/workflows/deploy.yml@*", "calls the workflow"),
+        ("job_workflow_ref", "acme/*", "calls any workflow"),
+        ("sub", "repo:acme/shop:*", "any branch"),
+    ],
+)
+def test_a_claim_about_what_is_called_says_nothing_of_the_callers_branches(claim, value, who):
+    found = identity({"StringLike": {f"{GITHUB}:{claim}": value}})
+    assert found.open_level is not None
+    assert who in whoever(found, found.open_level)

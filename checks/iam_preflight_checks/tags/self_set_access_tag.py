@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.exposure import is_exempt
+from iam_preflight.graph.model import PrincipalKind
 from iam_preflight.graph.standing import Standing
 from iam_preflight.graph.tag_control import Whose, picked_locks
 from iam_preflight.rules import Rule
@@ -24,7 +25,7 @@ class SelfSetAccessTag(Rule):
     (`${aws:PrincipalTag/team}`), whether it may set that tag, or remove one that a Deny asks for:
 
     - on any resource of the same kind (`ec2:CreateTags`, `iam:TagRole`, …);
-    - on itself (`iam:TagRole`, `iam:TagUser` on its own ARN);
+    - on itself (`iam:TagRole`, `iam:TagUser` on its own ARN; of a group, on its members);
     - on its sessions, because the trust policy lets callers of its own kind pass tags with
       `sts:TagSession`.
 
@@ -73,7 +74,8 @@ class SelfSetAccessTag(Rule):
 
     def _finding(self, picked: Picked) -> Finding:
         lock = picked.lock
-        on = "any resource" if lock.whose is Whose.RESOURCE else "itself"
+        own = "its members" if picked.principal.kind is PrincipalKind.GROUP else "itself"
+        on = "any resource" if lock.whose is Whose.RESOURCE else own
         where = "its sessions" if picked.action == "sts:TagSession" else on
         return self.finding(
             f"{picked.principal.label} may set the tag {lock.key} on {where} ({picked.action}), "

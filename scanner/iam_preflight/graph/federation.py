@@ -134,12 +134,25 @@ class WebIdentity(Struct, frozen=True):
     @property
     def widest(self) -> Pattern | None:
         """The value that leaves the most open, of the test that leaves the least."""
+        level, closest = self.open_level, self._closest
+        return closest.widest(level) if closest is not None and level is not None else None
+
+    @property
+    def _closest(self) -> ClaimTest | None:
+        """The test that leaves the least, of those that leave the widest level open."""
         level = self.open_level
         if level is None:
             return None
         open_tests = [test for test in self.identifying if test.widest(level) is not None]
-        closest = max(open_tests, key=lambda test: len(test.pinned), default=None)
-        return closest.widest(level) if closest is not None else None
+        return max(open_tests, key=lambda test: len(test.pinned), default=None)
+
+    @property
+    def is_about_called(self) -> bool:
+        """Whether what leaves the most open says what is called, and nothing of who calls it."""
+        closest, value = self._closest, self.widest
+        if closest is None or value is None:
+            return False
+        return self.issuer.is_about_called(closest.claim, value.text)
 
     @property
     def audiences(self) -> tuple[str, ...] | None:
@@ -305,6 +318,10 @@ def whoever(identity: WebIdentity, level: Level) -> str:
             return f"anyone with an account at {identity.issuer.name}"
         case Level.TENANT:
             return f"anyone whom {identity.issuer.name} vouches for"
+        case Level.PROJECT if identity.is_about_called:
+            return "whoever calls any workflow of the owner"
+        case Level.CONTEXT if identity.is_about_called:
+            return "whoever calls the workflow, as any branch or tag has it,"
         case Level.PROJECT if kind is IssuerKind.CLUSTER:
             return "any namespace of the cluster"
         case Level.PROJECT:

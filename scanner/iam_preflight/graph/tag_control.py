@@ -39,7 +39,9 @@ AT_CREATION = frozenset({"ec2:createaction", "elasticloadbalancing:createaction"
 _OWN_TAGS = {
     PrincipalKind.ROLE: ("iam:TagRole", "iam:UntagRole"),
     PrincipalKind.USER: ("iam:TagUser", "iam:UntagUser"),
+    PrincipalKind.GROUP: ("iam:TagUser", "iam:UntagUser"),
 }
+"""Of a group, those of its members; only users can be in one."""
 
 
 class Whose(Enum):
@@ -169,9 +171,16 @@ def _is_wide(
     grant: Grant, action: str, principal: Principal, lock: Lock, effective: Effective
 ) -> bool:
     """Whether the permission reaches the principal itself, or any resource."""
-    if lock.whose is Whose.PRINCIPAL:
+    if lock.whose is Whose.PRINCIPAL and principal.kind is not PrincipalKind.GROUP:
         return effective.allows(action, principal.arn).is_possible
+    if lock.whose is Whose.PRINCIPAL and _is_for_oneself(grant.statement):
+        return True
     return grant.breadth is not Truth.NO
+
+
+def _is_for_oneself(statement: Statement) -> bool:
+    """Whether the resources name whoever asks."""
+    return any("${aws:username}" in pattern.text for pattern in statement.resources)
 
 
 def _guards(statement: Statement, lock: Lock) -> bool:

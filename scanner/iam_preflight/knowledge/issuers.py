@@ -60,6 +60,8 @@ class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Claims that say who it is, with the forms of their values; without any, whatever it is."""
     wide: tuple[str, ...] = ()
     untrusted: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
+    """Claims about what is called, whoever calls it."""
     example: str = ""
 
     def identifies(self, claim: str) -> bool:
@@ -67,6 +69,10 @@ class Issuer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.claims:
             return bool(self.claims.get(claim))
         return claim not in ("aud", "iss")
+
+    def is_about_called(self, claim: str, value: str) -> bool:
+        """Whether a claim, or the part of one that a value shows, is not about who calls."""
+        return claim in self.called or value.partition(":")[0] in self.called
 
     def pins(self, claim: str, value: str) -> frozenset[Level] | None:
         """What a value (`*` and `?` as wildcards) pins; None where no token can have it."""

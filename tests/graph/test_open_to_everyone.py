@@ -1,0 +1,59 @@
+"""Who EXT-007 says gets in, and to what, where conditions tell callers and actions apart."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from iam_preflight.registry import load_rules
+from iam_preflight.testing import scan_files
+
+
+def told(action, resource, condition, kind="aws_s3_bucket_policy", of="bucket"):
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": action,
+        "Resource": resource,
+        "Condition": condition,
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    text = f"""
+resource "{kind}" "it" {{
+  {of}   = "it"
+  policy = jsonencode({document})
+}}
+"""
+    findings = scan_files({"main.tf": text}, load_rules()).shown
+    return [finding.message for finding in findings if finding.rule == "EXT-007"]
+
+
+OBJECTS = "arn:aws:s3:::it/*"
+
+
+@pytest.mark.parametrize(
+    ("condition", "who"),
+    [
+        ({"Bool": {"aws:ViaAWSService": "true"}}, "anyone with an AWS account"),
+        ({"StringEquals": {"aws:CalledVia": "athena.amazonaws.com"}}, "anyone with an AWS account"),
+        ({"Bool": {"aws:ViaAWSService": "false"}}, "anyone on the internet"),
+        # of the account of an anonymous caller AWS says "anonymous"
+        ({"StringLike": {"aws:PrincipalAccount": "*"}}, "anyone on the internet"),
+        ({"StringLike": {"aws:PrincipalAccount": "????????????"}}, "anyone with an AWS account"),
+    ],
+)
+def test_nobody_anonymous_calls_through_a_service(condition, who):
+    (message,) = told("s3:GetObject", OBJECTS, condition)
+    assert message.startswith(who)
+
+
+def test_an_action_without_the_key_is_not_among_what_is_open():
+    condition = {"StringLike": {"sns:Endpoint": "*@example.com"}}
+    topic = "arn:aws:sns:eu-west-1:111122223333:it"
+    (message,) = told(
+        ["sns:Publish", "sns:Subscribe"], topic, condition, "aws_sns_topic_policy", "arn"
+    )
+    assert "sns:Subscribe" in message
+    assert "Publish" not in message
+    assert "more" not in message
