@@ -39,8 +39,8 @@ class WebIdentitySubjectTooBroad(Rule):
     What one condition leaves open another may pin: `repository_id`, `environment`,
     `job_workflow_ref`. That one is about the workflow that is called: where only its version is
     open (`…/deploy.yml@*`), it is whoever calls the workflow that gets in. Subjects that fit
-    `oidc_subjects` in the settings are meant to be trusted; roles under `org_wide_roles` are open to
-    every repository on purpose.
+    `oidc_subjects` in the settings are meant to be trusted; roles under `org_wide_roles` are open
+    to every repository on purpose.
 
     ## Why it matters
     Whoever can open a pull request, push a branch, or (in the worst case) has an account at the

@@ -40,7 +40,8 @@ class UnknownName(Rule):
     something is not guarded.
 
     Also what AWS refuses when it is deployed: misspelt elements, actions without a service,
-    resources that are no ARN, unknown operators, `Principal` where it has no place or lacks.
+    resources that are no ARN, unknown operators, `Principal` where it has no place or lacks,
+    services whose name cannot be one (`codebuild.amazon.com`, `ec2.amazonaws`).
 
     And what AWS takes, but never matches:
 

@@ -26,6 +26,12 @@ def _facts() -> _File:
     return read_data("confused_deputies.json", _File)
 
 
+def deputy_names() -> frozenset[str]:
+    """The services of which it is known what they send, by their short names."""
+    facts = _facts()
+    return facts.sends | facts.silent | facts.trust
+
+
 def short_name(principal: str) -> str:
     """A service principal without region and suffix: `delivery.logs`."""
     labels = _SUFFIX.sub("", principal.lower()).split(".")

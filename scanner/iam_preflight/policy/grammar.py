@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from iam_preflight.knowledge.reading import read_data
+from iam_preflight.knowledge.service_principals import may_be_service, nearest_service_principal
 from iam_preflight.policy.conditions import KNOWN_OPERATORS, date_of
 from iam_preflight.policy.document import DocumentUse, Effect, GrammarProblem
 from iam_preflight.values import plain
@@ -24,7 +25,13 @@ from iam_preflight.values import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.policy.document import Condition, Document, Pattern, Statement
+    from iam_preflight.policy.document import (
+        Condition,
+        Document,
+        Pattern,
+        PrincipalPattern,
+        Statement,
+    )
 
 IDENTITY_USES = frozenset(
     {DocumentUse.IDENTITY, DocumentUse.BOUNDARY, DocumentUse.SESSION, DocumentUse.UNATTACHED}
@@ -64,6 +71,7 @@ def _statement_problems(statement: Statement, use: DocumentUse) -> Iterator[Gram
     for resource in statement.resources if use in _WITH_RESOURCE else ():
         yield from _resource_problems(resource)
     for principal in statement.principals:
+        yield from _service_problems(principal)
         text = principal.pattern.text
         if principal.kind == "AWS" and principal.pattern.is_known and text != "*":
             if "*" in text or "?" in text:
@@ -77,6 +85,16 @@ def _statement_problems(statement: Statement, use: DocumentUse) -> Iterator[Gram
             yield from _trust_problems(statement)
         case DocumentUse.RCP:
             yield from _rcp_problems(statement)
+
+
+def _service_problems(principal: PrincipalPattern) -> Iterator[GrammarProblem]:
+    text = principal.pattern.text
+    if principal.kind != "Service" or not principal.pattern.is_known or text == "*":
+        return
+    if not may_be_service(text):
+        nearest = nearest_service_principal(text)
+        hint = f", did you mean {nearest}?" if nearest else ""
+        yield GrammarProblem(f'"{text}" is not a service principal{hint}', principal.span)
 
 
 def _element_problems(statement: Statement, use: DocumentUse) -> Iterator[GrammarProblem]:
