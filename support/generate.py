@@ -195,7 +195,7 @@ def settings_page() -> str:
     parts = [
         "# Settings",
         "",
-        "`.iam-preflight.yaml`, found upwards from what is scanned, or given with `--config`.",
+        "`.iam-preflight.yaml`, found upwards from the folder around all that is scanned, or given with `--config`.",
         "`iam-preflight init` writes a first one from what the code says about itself. Editors",
         "complete and check it with [settings.schema.json](settings.schema.json).",
         "",

@@ -12,16 +12,18 @@ from pathlib import Path
 from iam_preflight.commands.shared.output import FORMATS
 
 PROJECTS = Path(__file__).parents[2] / "fixtures" / "projects"
+ACCOUNT = Path(__file__).parents[2] / "fixtures" / "account" / "workload"
 CLOCK = re.compile(rb"\d+\.\d\d s\b")
 
 
-def reports(tree: Path, out: Path, seed: str, locale: str) -> dict[str, bytes]:
+def reports(here: Path, out: Path, seed: str, locale: str, *given: str | Path) -> dict[str, bytes]:
     """Every format of a scan of its own process, the time it took aside."""
-    command = [sys.executable, "-m", "iam_preflight", "scan", ".", "--today", "2027-01-01"]
+    command = [sys.executable, "-m", "iam_preflight", "scan", "--today", "2027-01-01"]
+    command += ["--no-cache", *map(str, given or (".",))]
     for name in FORMATS:
         command += ["-f", name, "-o", str(out / name)]
     environment = {**os.environ, "PYTHONHASHSEED": seed, "LC_ALL": locale, "TZ": f"X{seed}"}
-    subprocess.run(command, cwd=tree, env=environment, check=False, stderr=subprocess.DEVNULL)
+    subprocess.run(command, cwd=here, env=environment, check=False, stderr=subprocess.DEVNULL)
     return {name: CLOCK.sub(b"", (out / name).read_bytes()) for name in FORMATS}
 
 
@@ -40,3 +42,29 @@ def test_every_format_has_the_same_bytes(tmp_path: Path) -> None:
         here = str(first).encode(), str(second).encode()
         assert one[name].replace(here[0], b"") == other[name].replace(here[1], b""), name
     assert b"LEAST" in one["text"]
+
+
+def test_neither_order_nor_place_of_what_is_given_matters(tmp_path: Path) -> None:
+    tree, out = tmp_path / "tree", tmp_path / "out"
+    shutil.copytree(PROJECTS, tree)
+    (tree / ".git").mkdir()
+    out.mkdir()
+    context = sorted(ACCOUNT.glob("*.json"))
+    assert len(context) > 2
+
+    def given(paths: list[Path], exports: list[Path]) -> list[str]:
+        return [*map(str, paths), *(word for one in exports for word in ("--account-context", one))]
+
+    paths = sorted(tree / project.name for project in PROJECTS.iterdir())
+    one = reports(tree, out, "1", "C", *given(paths, context))
+    other = reports(tree, out, "2", "C.UTF-8", *given(paths[::-1], context[::-1]))
+    assert one == other
+    away = reports(out, out, "3", "C", *given(paths[::-1], context))
+    assert {name for name in FORMATS if one[name] != away[name]} == {"text"}
+    assert sorted(shown(away["text"], tree, out)) == sorted(shown(one["text"], tree, tree))
+
+
+def shown(text: bytes, tree: Path, here: Path) -> list[str]:
+    """The places that a report in text names, from the top of the tree."""
+    found = re.findall(r"(\S+\.(?:tf|yml|json|yaml)):\d+:\d+", text.decode())
+    return [os.path.relpath(here / path, tree) for path in found]

@@ -18,22 +18,17 @@ if TYPE_CHECKING:
 
 
 def find_exports(paths: Iterable[Path], top: Path) -> Iterator[SourceFile]:
-    """The files at the paths, each once; of folders those that look like exports.
+    """The files at the paths, each once, sorted; of folders those that look like exports.
 
     Raises `UsageError` where one cannot be read: unlike what is in it, that is for who runs this.
     """
-    seen: set[Path] = set()
-    for path in paths:
-        for file in _files(path):
-            resolved = file.resolve()
-            if resolved in seen:
-                continue
-            seen.add(resolved)
-            try:
-                data = file.read_bytes()
-            except OSError as error:
-                raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
-            yield SourceFile(_shown(resolved, top), data, is_record=True)
+    found = {file.resolve(): file for path in paths for file in _files(path)}
+    for resolved, file in sorted(found.items()):
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{file}: cannot be read: {error.strerror}") from None
+        yield SourceFile(_shown(resolved, top), data, is_record=True)
 
 
 def _files(path: Path) -> list[Path]:

@@ -199,8 +199,9 @@ class SettingsFinder(Struct, frozen=True):
         return load_settings(Path(shown), self.registry), self._folder(file)
 
     def _start(self) -> Path:
-        first = self.paths[0].resolve()
-        return first if first.is_dir() else first.parent
+        """The folder around all the paths: their order does not matter."""
+        around = Path(os.path.commonpath([path.resolve() for path in self.paths]))
+        return around if around.is_dir() else around.parent
 
     def _folder(self, file: Path) -> str:
         parent = file.resolve().parent
