@@ -195,9 +195,9 @@ def settings_page() -> str:
     parts = [
         "# Settings",
         "",
-        "`.iam-preflight.yaml`, found upwards from the folder around all that is scanned, or given with `--config`.",
-        "`iam-preflight init` writes a first one from what the code says about itself. Editors",
-        "complete and check it with [settings.schema.json](settings.schema.json).",
+        "`.iam-preflight.yaml`, found upwards from the folder around all that is scanned, or given",
+        "with `--config`. `iam-preflight init` writes a first one from what the code says about",
+        "itself. Editors complete and check it with [settings.schema.json](settings.schema.json).",
         "",
     ]
     defaults = msgspec.to_builtins(settings.Settings())

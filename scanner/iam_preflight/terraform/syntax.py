@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import time
 from typing import TYPE_CHECKING
 
 from iam_preflight.source import SourceFile, Span
@@ -57,7 +58,7 @@ from iam_preflight.values import Fragment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node, Parser, Tree
 
     from iam_preflight.errors import Problem
     from iam_preflight.terraform.tree import TemplatePart
@@ -69,7 +70,11 @@ BOM = b"\xef\xbb\xbf"
 
 USED_AT_ONCE = frozenset({"locals", "module", "output", "provider", "terraform"})
 """Types of blocks whose body somebody will certainly ask for."""
-
+LONG = 65_536
+"""Bytes of a text that is not parsed for however long it takes."""
+PARSING_SECONDS = 2.0
+PARSING_SECONDS_A_BYTE = 5e-6
+"""Twenty times what a text without errors takes."""
 _SPECIAL = re.compile(rb"[\\\n]|\$\{|%\{")
 _WRAPPERS = frozenset(
     {"expression", "template_expr", "collection_value", "operation", "for_expr", "literal_value"}
@@ -117,11 +122,31 @@ def _new_tree(data: bytes) -> Node:
     """
     if b"$$${" in data or b"%%%{" in data:
         data = _SIGNS.sub(lambda found: b"_" * len(found[0]), data)
-    root = _parser().parse(data).root_node
+    root = _tree(data).root_node
     if root.has_error and _EXPONENT.search(data):
         spelled = _EXPONENT.sub(lambda found: found[1] + b"0" * len(found[2]), data)
-        root = _parser().parse(spelled).root_node
+        root = _tree(spelled).root_node
     return root
+
+
+def _tree(data: bytes) -> Tree:
+    """What tree-sitter makes of a text; of one that is broken all over, what has an error.
+
+    The time that it takes to make sense of errors grows with the square of the text. Such a text
+    is better cut into pieces at once, which is what is done with any that has an error.
+    """
+    parser = _parser()
+    if len(data) <= LONG:
+        return parser.parse(data)
+    until = time.process_time() + PARSING_SECONDS + PARSING_SECONDS_A_BYTE * len(data)
+    try:
+        return parser.parse(
+            lambda at, _place: data[at : at + LONG],
+            progress_callback=lambda _at, _has_erred: time.process_time() > until,
+        )
+    except ValueError:  # it was stopped
+        parser.reset()
+        return parser.parse(b"}")
 
 
 _recent_tree = functools.lru_cache(maxsize=64)(_new_tree)
