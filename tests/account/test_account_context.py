@@ -98,8 +98,15 @@ def test_lines_of_a_snapshot_are_not_shown() -> None:
         (b"<html>", "not an export of an account"),
         (b'{"UserDetailList": [], "RoleDetailList": []}', "its account is not known"),
         (b"user,arn,user_creation_time\nrobot,arn", "lacks the columns"),
+        (b'{"UserDetailList": [{"Arn": "\x80"}], "Policies": []}', "not UTF-8 text"),
+        (b'{"UserDetailList": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", "nested too deeply"),
+        (b"user,arn,user_creation_time\na\rb", "not as AWS writes credential reports"),
+        (b"user,arn,user_creation_time\n" + b"a" * 200_000, "not as AWS writes"),
     ],
-    ids=["empty", "cut off", "something else", "no JSON", "nothing in it", "other columns"],
+    ids=[
+        *("empty", "cut off", "something else", "no JSON", "nothing in it", "other columns"),
+        *("no text", "deep", "bare returns", "long field"),
+    ],
 )
 def test_a_file_that_cannot_be_used_is_named_and_the_code_still_judged(
     data: bytes, message: str
@@ -110,6 +117,19 @@ def test_a_file_that_cannot_be_used_is_named_and_the_code_still_judged(
     assert problems[0].path == "account/bad.json"
     assert message in problems[0].message
     assert problems[0].fails_the_scan
+    assert any(one.rule == "TAG-001" for one in report.shown)
+
+
+@pytest.mark.parametrize("levels", [400, 50_000])
+def test_a_document_that_is_nested_for_no_reason_is_a_hole(levels: int) -> None:
+    """As text, so that only whoever asks for the document reads it."""
+    details = json.loads(snapshot("escalation")[0].data)
+    deep = '{"Statement": ' + "[" * levels + "]" * levels + "}"
+    for role in details["RoleDetailList"]:
+        role["AssumeRolePolicyDocument"] = deep
+    source = SourceFile("a.json", json.dumps(details).encode(), is_record=True)
+    report = judged(BUILDER, source)
+    assert ProblemKind.RULE_CRASH not in {one.kind for one in report.problems}
     assert any(one.rule == "TAG-001" for one in report.shown)
 
 

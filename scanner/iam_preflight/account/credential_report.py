@@ -68,7 +68,10 @@ def _read_rows(source: SourceFile, data: bytes, made: dt.datetime | None = None)
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ExportError("not UTF-8 text") from None
-    rows = list(csv.DictReader(io.StringIO(text)))
+    try:
+        rows = list(csv.DictReader(io.StringIO(text)))
+    except csv.Error as error:
+        raise ExportError(f"not as AWS writes credential reports: {error}") from None
     if not rows or not rows[0].keys() >= _COLUMNS:
         raise ExportError("lacks the columns of a credential report")
     if any(None in row or None in row.values() for row in rows):
@@ -88,7 +91,7 @@ def _read_rows(source: SourceFile, data: bytes, made: dt.datetime | None = None)
             },
         )
         for row in rows
-        for span in [next(places) if places is not None else source.whole()]
+        for span in [next(places, source.whole()) if places is not None else source.whole()]
     )
     return Export(source, FORMAT, account, resources, date)
 

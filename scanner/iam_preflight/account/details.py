@@ -345,7 +345,7 @@ class _Reader:
                     return Json(document_at(self.source, start, end), span)
                 text = msgspec.json.decode(self.source.data[start:end], type=str)
                 return Json(plain(msgspec.json.decode(unquote(text)), span), span)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 return Unknown(Reason.ERROR, f"policy document: {error}", span)
 
         return read_document

@@ -177,8 +177,6 @@ def keys_of(source: SourceFile) -> frozenset[str]:
         return frozenset(msgspec.json.decode(source.data, type=dict[str, msgspec.Raw]))
     except msgspec.DecodeError as error:
         raise ExportError(f"not a whole JSON object: {error}") from None
-    except UnicodeDecodeError:
-        raise ExportError("not UTF-8 text") from None
 
 
 def account_in(arns: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from iam_preflight.account import (
 )
 from iam_preflight.account.export import Export, ExportError, keys_of
 from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.source import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,6 +81,17 @@ def _exports(sources: Iterable[SourceFile], problems: list[Problem]) -> Iterator
 def _read(source: SourceFile) -> Export:
     if not source.data.strip():
         raise ExportError("empty")
+    try:
+        source.data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ExportError("not UTF-8 text", Span(source, error.start, error.end)) from None
+    try:
+        return _read_text(source)
+    except RecursionError:
+        raise ExportError("nested too deeply") from None
+
+
+def _read_text(source: SourceFile) -> Export:
     if credential_report.is_report(source):
         return credential_report.read(source)
     if not source.data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
