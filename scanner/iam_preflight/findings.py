@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from iam_preflight.resources import Resource
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions
@@ -125,18 +123,3 @@ class Finding(Struct, frozen=True):
         """Worst first, then by place."""
         path, start, _ = self.primary.sort_key()
         return (-self.severity, path, start, self.rule, self.message)
-
-
-def worst_of_each_place(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """One finding a place: a block that is repeated for each of a list is edited once."""
-    worst: dict[tuple[str, int, int], Finding] = {}
-    for finding in findings:
-        key = finding.primary.sort_key()
-        held = worst.get(key)
-        if held is None or _gravity(finding) > _gravity(held):
-            worst[key] = finding
-    yield from worst.values()
-
-
-def _gravity(finding: Finding) -> tuple[Confidence, Severity]:
-    return finding.confidence, finding.severity

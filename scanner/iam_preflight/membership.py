@@ -16,7 +16,7 @@ from iam_preflight.discovery import TEMPLATE_SUFFIXES, Inventory, Workspace
 from iam_preflight.source import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from iam_preflight.discovery import Tree
 
@@ -138,7 +138,7 @@ class Map:
         if path.endswith(TERRAFORM_FILES) or path.endswith(VALUE_FILES):
             return [Key("terraform", root) for root in self.roots_of(folder)]
         if path in self._names:
-            return [Key("template", top) for top in self._tops_of(path)]
+            return [Key("template", top) for top in self._stacks_of(path)]
         folders = {posixpath.dirname(user) or "." for user in self._users_of(name)}
         roots = {root for each in folders for root in self.roots_of(each)}
         return [Key("terraform", root) for root in sorted(roots)]
@@ -156,7 +156,7 @@ class Map:
             self._survey()
         folders = {posixpath.dirname(path) or "." for path in self._calls}
         roots = {root for folder in folders for root in self.roots_of(folder)}
-        tops = {top for path in self._names for top in self._tops_of(path)}
+        tops = {top for path in self._names for top in self._stacks_of(path)}
         return [
             *(Key("terraform", root) for root in sorted(roots)),
             *(Key("template", top) for top in sorted(tops)),
@@ -165,35 +165,12 @@ class Map:
     def roots_of(self, folder: str) -> list[str]:
         """The root modules that a folder is part of; itself, where nobody calls it."""
         callers, _ = self._joined()
-        reached: set[str] = set()
-        roots: set[str] = set()
-        stack = [folder]
-        while stack:
-            current = stack.pop()
-            if current in reached:
-                continue
-            reached.add(current)
-            above = callers.get(current, set())
-            if not above:
-                roots.add(current)
-            stack.extend(above)
-        return sorted(roots) or [folder]
+        return _tops_of(folder, callers)
 
-    def _tops_of(self, path: str) -> list[str]:
+    def _stacks_of(self, template: str) -> list[str]:
+        """The templates on top that a template is nested in; itself, where nobody mentions it."""
         _, parents = self._joined()
-        reached: set[str] = set()
-        tops: set[str] = set()
-        stack = [path]
-        while stack:
-            current = stack.pop()
-            if current in reached:
-                continue
-            reached.add(current)
-            above = parents.get(current, set())
-            if not above:
-                tops.add(current)
-            stack.extend(above)
-        return sorted(tops) or [path]
+        return _tops_of(template, parents)
 
     def _joined(self) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
         """Who calls each folder, and who mentions each template."""
@@ -213,6 +190,23 @@ class Map:
                             parents.setdefault(child, set()).add(path)
             self._roots = (callers, parents)
         return self._roots
+
+
+def _tops_of(start: str, above: Mapping[str, set[str]]) -> list[str]:
+    """What nothing stands above, of all that stands above a start; that itself in a circle."""
+    reached: set[str] = set()
+    tops: set[str] = set()
+    stack = [start]
+    while stack:
+        current = stack.pop()
+        if current in reached:
+            continue
+        reached.add(current)
+        over = above.get(current, set())
+        if not over:
+            tops.add(current)
+        stack.extend(over)
+    return sorted(tops) or [start]
 
 
 def _are_near(path: str, child: str) -> bool:

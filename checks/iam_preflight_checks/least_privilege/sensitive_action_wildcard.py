@@ -2,13 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.findings import (
-    Finding,
-    Framework,
-    Persona,
-    Severity,
-    worst_of_each_place,
-)
+from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.exposure import confidence_in_effect, listed
 from iam_preflight.graph.wildcards import has_wildcard, on_everything, on_something, whole_services
 from iam_preflight.knowledge.worth import Worth, changing, gravest
@@ -17,6 +11,7 @@ from iam_preflight.rules import Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.findings import Confidence
     from iam_preflight.graph.exposure import Exposure
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.knowledge.actionset import ActionSet
@@ -87,7 +82,12 @@ class SensitiveActionWildcard(Rule):
     )
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
-        yield from worst_of_each_place(self._found(policy, graph))
+        # a block that is repeated for each of a list is one place to edit
+        worst: dict[tuple[str, int, int], Finding] = {}
+        for finding in self._found(policy, graph):
+            place = finding.primary.sort_key()
+            worst[place] = max(worst.get(place, finding), finding, key=_gravity)
+        yield from worst.values()
 
     def _found(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         for exposure in graph.exposures.of(policy):
@@ -133,6 +133,10 @@ class SensitiveActionWildcard(Rule):
             assumptions=exposure.assumptions(first),
             principal=exposure.holder,
         )
+
+
+def _gravity(finding: Finding) -> tuple[Confidence, Severity]:
+    return finding.confidence, finding.severity
 
 
 def _sensitive(exposure: Exposure) -> ActionSet:
