@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from iam_preflight.findings import Finding, Framework, Persona, Severity
-from iam_preflight.graph.audit_routes import ROUTE_TYPES, caught_by, event_rules
+from iam_preflight.graph.audit_routes import ROUTE_TYPES, hears_calls
 from iam_preflight.graph.baseline import provides
 from iam_preflight.graph.trails import READS, TRAIL_TYPES, trails_of
-from iam_preflight.knowledge.audit import audit_facts
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from iam_preflight.graph.model import Graph
     from iam_preflight.graph.trails import Bucket, Trail
+    from iam_preflight.source import Span
 
 
 class WeakTrail(Rule):
@@ -105,7 +105,7 @@ class WeakTrail(Rule):
         if not trails:
             return
         is_complete = any(not list(trail.omissions()) for trail in trails)
-        is_heard = provides(graph, "siem") or _hears_calls(graph)
+        is_heard = provides(graph, "siem") or hears_calls(graph)
         for trail in trails:
             persona = Persona.PEDANTIC if trail.is_for_data else Persona.REGULAR
             for finding in self._of(trail, is_complete, is_heard):
@@ -116,100 +116,68 @@ class WeakTrail(Rule):
         yield from self._integrity(trail)
         if trail.bucket is not None:
             yield from self._bucket(trail, trail.bucket)
-        if not is_heard:
-            yield from self._delivery(trail)
+        if not is_heard and not trail.is_delivered:
+            what = f"nothing reads trail {trail.name} as it is written"
+            hint = "send it to a log group, or catch calls with an event rule"
+            yield self._weak(trail, what, Severity.LOW, hint, "delivery")
 
     def _recording(self, trail: Trail, is_complete: bool) -> Iterator[Finding]:
+        related = ((trail.resource.header, "the trail"),)
         if trail.is_logging is False:
-            yield self.finding(
-                f"trail {trail.name} is switched off",
-                on=trail.resource,
-                at=trail.resource.span_of("enable_logging"),
-                related=((trail.resource.header, "the trail"),),
-                hint="switch logging on",
-                evidence="enable_logging",
+            what = f"trail {trail.name} is switched off"
+            place = trail.resource.span_of("enable_logging")
+            yield self._weak(
+                trail, what, Severity.HIGH, "switch logging on", "enable_logging", place, related
             )
-        if is_complete:
-            return
-        for place, what in trail.omissions():
-            yield self.finding(
-                f"trail {trail.name} leaves out {what}, and no other trail records it",
-                on=trail.resource,
-                at=place,
-                severity=Severity.MEDIUM if what == READS else None,
-                related=((trail.resource.header, "the trail"),),
-                hint="record all management events, both reads and writes",
-                evidence=what,
-            )
+        for place, missing in () if is_complete else trail.omissions():
+            what = f"trail {trail.name} leaves out {missing}, and no other trail records it"
+            severity = Severity.MEDIUM if missing == READS else Severity.HIGH
+            hint = "record all management events, both reads and writes"
+            yield self._weak(trail, what, severity, hint, missing, place, related)
 
     def _integrity(self, trail: Trail) -> Iterator[Finding]:
         if trail.validates_files is False:
-            yield self.finding(
-                f"files of trail {trail.name} can be changed without trace",
-                on=trail.resource,
-                at=trail.resource.span_of("enable_log_file_validation"),
-                severity=Severity.MEDIUM,
-                hint="switch on log file validation",
-                evidence="enable_log_file_validation",
-            )
+            what = f"files of trail {trail.name} can be changed without trace"
+            place = trail.resource.span_of("enable_log_file_validation")
+            hint, evidence = "switch on log file validation", "enable_log_file_validation"
+            yield self._weak(trail, what, Severity.MEDIUM, hint, evidence, place)
         if not trail.is_encrypted:
-            yield self.finding(
-                f"trail {trail.name} is not encrypted with a key of its own",
-                on=trail.resource,
-                at=trail.resource.header,
-                severity=Severity.MEDIUM,
-                hint="name a KMS key whose policy lets CloudTrail encrypt and auditors decrypt",
-                evidence="kms_key_id",
-            )
+            what = f"trail {trail.name} is not encrypted with a key of its own"
+            hint = "name a KMS key whose policy lets CloudTrail encrypt and auditors decrypt"
+            yield self._weak(trail, what, Severity.MEDIUM, hint, "kms_key_id")
 
     def _bucket(self, trail: Trail, bucket: Bucket) -> Iterator[Finding]:
-        here = ((trail.resource.header, f"trail {trail.name} writes here"),)
+        related = ((trail.resource.header, f"trail {trail.name} writes here"),)
         for place in bucket.public_lists():
-            yield self.finding(
-                f"an access list opens bucket {bucket.name}, which holds a trail, to everybody",
-                on=bucket.resource,
-                at=place,
-                related=here,
-                hint="make the list private and block public access",
-                evidence="acl",
-            )
-        if bucket.keeps_versions is False and not bucket.is_locked and not bucket.denies_deletion:
-            yield self.finding(
-                f"whoever may delete objects of bucket {bucket.name} can delete the trail",
-                on=bucket.resource,
-                at=bucket.resource.header,
-                severity=Severity.MEDIUM,
-                related=here,
-                hint="keep versions or lock objects, or deny s3:DeleteObject in the bucket policy",
-                evidence="deletion",
-            )
+            what = f"an access list opens bucket {bucket.name}, which holds a trail, to everybody"
+            hint = "make the list private and block public access"
+            yield self._weak(bucket, what, Severity.HIGH, hint, "acl", place, related)
+        if bucket.loses_deleted_files:
+            what = f"whoever may delete objects of bucket {bucket.name} can delete the trail"
+            hint = "keep versions or lock objects, or deny s3:DeleteObject in the bucket policy"
+            yield self._weak(bucket, what, Severity.MEDIUM, hint, "deletion", related=related)
         if not bucket.logs_access:
-            yield self.finding(
-                f"access to bucket {bucket.name}, which holds a trail, is not logged",
-                on=bucket.resource,
-                at=bucket.resource.header,
-                severity=Severity.LOW,
-                persona=Persona.PEDANTIC,
-                related=here,
-                hint="log access to the bucket into another one",
-                evidence="logging",
-            )
+            what = f"access to bucket {bucket.name}, which holds a trail, is not logged"
+            hint = "log access to the bucket into another one"
+            found = self._weak(bucket, what, Severity.LOW, hint, "logging", related=related)
+            yield replace(found, persona=Persona.PEDANTIC)
 
-    def _delivery(self, trail: Trail) -> Iterator[Finding]:
-        get = trail.resource.get
-        if get("cloud_watch_logs_group_arn") is not None or get("sns_topic_name") is not None:
-            return
-        yield self.finding(
-            f"nothing reads trail {trail.name} as it is written",
-            on=trail.resource,
-            at=trail.resource.header,
-            severity=Severity.LOW,
-            hint="send it to a log group, or catch calls with an event rule",
-            evidence="delivery",
+    def _weak(
+        self,
+        subject: Trail | Bucket,
+        what: str,
+        severity: Severity,
+        hint: str,
+        evidence: str,
+        place: Span | None = None,
+        related: Iterable[tuple[Span, str]] = (),
+    ) -> Finding:
+        return self.finding(
+            what,
+            on=subject.resource,
+            at=subject.resource.header if place is None else place,
+            severity=severity,
+            related=related,
+            hint=hint,
+            evidence=evidence,
         )
-
-
-def _hears_calls(graph: Graph) -> bool:
-    """Whether an event rule catches calls that CloudTrail records."""
-    topics = frozenset(audit_facts().topics)
-    return any(topics.intersection(caught_by(rule)) for rule in event_rules(graph))

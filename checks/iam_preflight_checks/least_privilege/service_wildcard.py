@@ -4,12 +4,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from iam_preflight.findings import (
-    Finding,
-    Framework,
-    Persona,
-    Severity,
-)
+from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.exposure import confidence_in_effect, listed
 from iam_preflight.graph.wildcards import on_everything, on_something, unscoped, whole_services
 from iam_preflight.knowledge.worth import Worth, gravest, telling

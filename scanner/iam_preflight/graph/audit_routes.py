@@ -112,6 +112,12 @@ def caught_by(rule: Resource) -> Iterator[str]:
                 yield sample.topic
 
 
+def hears_calls(graph: Graph) -> bool:
+    """Whether an event rule catches calls that CloudTrail records, whatever the trail does."""
+    topics = frozenset(audit_facts().topics)
+    return any(topics.intersection(caught_by(rule)) for rule in event_rules(graph))
+
+
 def _event_patterns(value: Value | None) -> Iterator[object]:
     for _, arm in arms_of(value) if value is not None else ():
         match arm:

@@ -87,6 +87,12 @@ class Trail:
     def log_group(self) -> Resource | None:
         return self._refers_to("cloud_watch_logs_group_arn", "aws_cloudwatch_log_group")
 
+    @property
+    def is_delivered(self) -> bool:
+        """Whether it goes to a log group or a topic, where it can be read as it is written."""
+        names = ("cloud_watch_logs_group_arn", "sns_topic_name")
+        return any(self.resource.get(name) is not None for name in names)
+
     @functools.cached_property
     def bucket(self) -> Bucket | None:
         found = self._refers_to("s3_bucket_name", "aws_s3_bucket")
@@ -217,6 +223,11 @@ class Bucket(Struct, frozen=True):
         if self.resource.get("object_lock_configuration") is not None:
             return True
         return any(True for _ in self._own("aws_s3_bucket_object_lock_configuration"))
+
+    @property
+    def loses_deleted_files(self) -> bool:
+        """Whether files are gone for good once somebody who may do so deletes them."""
+        return self.keeps_versions is False and not self.is_locked and not self.denies_deletion
 
     @property
     def denies_deletion(self) -> bool:
