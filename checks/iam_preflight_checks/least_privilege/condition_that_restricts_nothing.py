@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.exposure import listed
 from iam_preflight.knowledge.worth import telling
-from iam_preflight.policy.conditions import ConditionMatcher
-from iam_preflight.policy.context import UNKNOWN_CONTEXT
 from iam_preflight.policy.document import DocumentUse
-from iam_preflight.policy.effective import admin_probes, statement_actions
-from iam_preflight.policy.scope import Strength, judge
-from iam_preflight.policy.truth import Truth
+from iam_preflight.policy.effective import admin_probes
+from iam_preflight.policy.idle_conditions import condition_for_nothing, few_actions, never_met
+from iam_preflight.policy.scope import Strength
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -18,14 +16,11 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.exposure import Exposure
     from iam_preflight.graph.model import Graph, Policy
-    from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.knowledge.catalog import Catalog
-    from iam_preflight.policy.document import Condition, Statement
+    from iam_preflight.policy.document import Statement
+    from iam_preflight.policy.idle_conditions import NeverMet
     from iam_preflight.policy.scope import Judgement
     from iam_preflight.source import Span
-
-MAX_ACTIONS = 600
-"""A statement about more is not asked action by action."""
 
 
 class ConditionThatRestrictsNothing(Rule):
@@ -94,9 +89,10 @@ class ConditionThatRestrictsNothing(Rule):
         for statement in policy.document.statements:
             if not statement.conditions:
                 continue
-            if not statement.is_allow:
-                yield from self._denying(statement, policy, catalog)
-            elif policy.use in (DocumentUse.RESOURCE, DocumentUse.TRUST):
+            if not statement.is_allow and not policy.is_source_only:
+                for never in never_met(statement, catalog):
+                    yield self._never(never, statement, policy)
+            elif statement.is_allow and policy.use in (DocumentUse.RESOURCE, DocumentUse.TRUST):
                 yield from self._for_everybody(statement, policy, catalog)
 
     def _held(self, exposure: Exposure) -> Iterator[Finding]:
@@ -108,7 +104,7 @@ class ConditionThatRestrictsNothing(Rule):
             opening.strength(action) is not Strength.NOTHING for action in watched
         ):
             return
-        useless = _useless(exposure.statement, watched, catalog)
+        useless = condition_for_nothing(exposure.statement, watched, catalog)
         if useless is None:
             return
         patterns = exposure.patterns(watched)
@@ -124,58 +120,27 @@ class ConditionThatRestrictsNothing(Rule):
         self, statement: Statement, policy: Policy, catalog: Catalog
     ) -> Iterator[Finding]:
         everybody = [p for p in statement.principals if p.pattern.text == "*"]
-        actions = statement_actions(statement, catalog, is_sure=True)
-        if not everybody or statement.is_not_principal or _is_too_many(actions):
+        if not everybody or statement.is_not_principal:
             return
-        useless = _useless(statement, actions, catalog)
+        useless = condition_for_nothing(statement, few_actions(statement, catalog), catalog)
         if useless is not None:
             related = [(everybody[0].span, "lets in everybody all the same")]
             yield self._finding(useless, statement, policy, related=related)
 
-    def _denying(self, statement: Statement, policy: Policy, catalog: Catalog) -> Iterator[Finding]:
-        if policy.is_source_only:
-            return
-        for condition in statement.conditions:
-            if ConditionMatcher(condition, False).holds(UNKNOWN_CONTEXT)[0] is Truth.NO:
-                yield self._never(condition, statement, policy)
-                return
-        actions = statement_actions(statement, catalog, is_sure=True)
-        if _is_too_many(actions):
-            return
-        for condition in statement.conditions:
-            if catalog.condition_key(condition.key_name) is None:
-                continue
-            spared = [
-                service
-                for service in actions.services
-                if _never_holds(condition, actions.of_service(service), catalog)
-            ]
-            if spared:
-                yield self.finding(
-                    f"the Deny never applies to {listed(spared)}: no such request carries "
-                    f"{condition.key.text}",
-                    on=policy,
-                    at=condition.span,
-                    confidence=Confidence.MEDIUM,
-                    related=[(statement.span_of("Effect"), "denies nothing there")],
-                    hint="use a key that requests for these actions carry",
-                    evidence=f"{condition.operator.name} {condition.key.text}",
-                    causes=(condition.span,),
-                    assumptions=(*statement.assumptions, *condition.assumptions),
-                )
-
-    def _never(self, condition: Condition, statement: Statement, policy: Policy) -> Finding:
-        values = " and ".join(value.text for value in condition.values)
+    def _never(self, never: NeverMet, statement: Statement, policy: Policy) -> Finding:
+        condition = never.condition
+        to = f" to {listed(never.services)}" if never.services else ""
         return self.finding(
-            f"the Deny never applies: no {condition.key.text} meets {condition.operator.name} "
-            f"{values}",
+            f"the Deny never applies{to}: {never.why}",
             on=policy,
             at=condition.span,
-            related=[(statement.span_of("Effect"), "denies nothing")],
-            hint="put in what is meant to be spared",
+            # AWS's reference does not name every key that a service sends
+            confidence=Confidence.MEDIUM if never.services else None,
+            related=[(statement.span_of("Effect"), f"denies nothing{' there' if to else ''}")],
+            hint=never.cure,
             evidence=f"{condition.operator.name} {condition.key.text}",
             causes=(condition.span,),
-            assumptions=statement.assumptions,
+            assumptions=(*statement.assumptions, *condition.assumptions),
         )
 
     def _finding(
@@ -199,51 +164,3 @@ class ConditionThatRestrictsNothing(Rule):
             causes=(condition.span, statement.span),
             assumptions=statement.assumptions,
         )
-
-
-def _useless(statement: Statement, actions: ActionSet, catalog: Catalog) -> Judgement | None:
-    """The condition that was meant to, where none restricts any of the actions for sure."""
-    best: tuple[bool, Judgement] | None = None
-    for action in actions:
-        for judgement in judge(statement, action, catalog):
-            if judgement.strength is not Strength.NOTHING or not judgement.is_certain:
-                return None
-            if _is_of_resource(judgement.condition, action, catalog):
-                return None
-            is_meant = catalog.is_key_available(judgement.condition.key_name, action)
-            if best is None or is_meant > best[0]:
-                best = (is_meant, judgement)
-    return best[1] if best is not None else None
-
-
-def _is_of_resource(condition: Condition, action: str, catalog: Catalog) -> bool:
-    """Whether `IfExists` only spares the other resources that one request is about.
-
-    To create a network interface takes a subnet and a security group; `ec2:SubnetID` is there
-    for the one and not for the other. Tags are different: a resource may have none.
-    """
-    key = catalog.condition_key(condition.key_name)
-    return (
-        condition.operator.is_if_exists
-        and key is not None
-        and not key.is_global
-        and "tag/" not in condition.key_name
-        and catalog.is_key_available(condition.key_name, action)
-    )
-
-
-def _never_holds(condition: Condition, actions: ActionSet, catalog: Catalog) -> bool:
-    """Whether a condition asks for a key that no request for any of the actions carries."""
-    how = condition.operator
-    if how.base == "null":
-        is_asked_for = all(value.text.lower() == "false" for value in condition.values)
-    else:
-        is_open = how.is_if_exists or how.is_negated or how.quantifier == "forallvalues"
-        is_asked_for = not is_open and not condition.assumptions
-    return is_asked_for and not any(
-        catalog.is_key_available(condition.key_name, action) for action in actions
-    )
-
-
-def _is_too_many(actions: ActionSet) -> bool:
-    return actions.mask("") != 0 or len(actions) > MAX_ACTIONS
