@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iam_preflight.findings import Confidence, Severity
+from iam_preflight.findings import Confidence, Persona, Severity
 from iam_preflight.registry import load_rules
+from iam_preflight.scan import ScanOptions
+from iam_preflight.settings import Settings
 from iam_preflight.testing import scan_files
 
 if TYPE_CHECKING:
@@ -477,3 +479,32 @@ resource "aws_iam_user_group_membership" "dev" {
     )
     assert the_one("ESC-001", group, member).message.startswith("user dev can make")
     assert not found("ESC-001", group.replace("AttachUserPolicy", "AttachRolePolicy"))
+
+
+@pytest.mark.parametrize(
+    ("resource", "rules"),
+    [
+        ("arn:aws:iam::*:role/OrganizationAccountAccessRole", {"ESC-008"}),
+        # one account is not the organization
+        ("arn:aws:iam::111122223333:role/*", {"LEAST-011"}),
+        ("arn:aws:iam::111122223333:role/OrganizationAccountAccessRole", set()),
+        ("${var.account}", set()),
+        ("arn:aws:iam::${var.account}:role/OrganizationAccountAccessRole", set()),
+        ("*", {"ESC-008", "LEAST-011"}),
+    ],
+)
+def test_the_administrator_of_one_account_is_not_the_organization(resource, rules):
+    text = role("jobs", allow("sts:AssumeRole", resource), service="lambda.amazonaws.com")
+    here = 'variable "account" {}\nresource "aws_organizations_organization" "it" {}\n'
+    report = scan_files({"main.tf": here + text}, load_rules())
+    found = {finding.rule for finding in report.shown}
+    assert found & {"ESC-008", "LEAST-011"} == rules
+
+
+def test_outside_the_management_account_any_role_is_said_once():
+    text = role("jobs", allow("sts:AssumeRole"), service="lambda.amazonaws.com")
+    options = ScanOptions(settings=Settings(persona=Persona.AUDITOR))
+    report = scan_files({"main.tf": text}, load_rules(), options)
+    rules = {finding.rule for finding in report.shown}
+    assert "LEAST-011" in rules
+    assert "ESC-008" not in rules

@@ -29,7 +29,8 @@ class OrganizationTakeover(EscalationRule):
     ## What it checks
     Whether a role or user that is no administrator may assign permission sets, widen one, put
     people into groups that have assignments, change who administers the organization, or
-    assume the administrator role of every member account. Critical in code that manages the
+    assume the administrator role of every member account (that of a named one is no more than that
+    account). Critical in code that manages the
     organization or Identity Center; elsewhere medium and of low confidence, because these
     permissions only work in the management or a delegated administrator account.
 
@@ -49,7 +50,7 @@ class OrganizationTakeover(EscalationRule):
     name = "organization-takeover"
     severity = Severity.CRITICAL
     practice = 5
-    yields_to = ("LEAST-001", "LEAST-002", "LEAST-007")
+    yields_to = ("LEAST-001", "LEAST-002", "LEAST-007", "LEAST-011")
     compliance = {
         Framework.NIST: ("AC-6", "AC-2"),
         Framework.ISO: ("A.8.2",),

@@ -1023,6 +1023,8 @@ class Escalations:
             **absent,
         )
         decision = effective.allows(permission.action, resource, context)
+        if _is_in_every_account(permission) and decision.doubt & (Doubt.UNKNOWN | Doubt.PART):
+            return None  # one account, or one that nobody knows yet, is not every account
         return self._judged(permission, resource, context, decision, effective)
 
     def _tags(
@@ -1209,6 +1211,11 @@ def _last_name(arn: str) -> str:
 
 def _is_assume(permission: Permission) -> bool:
     return permission.action == "sts:AssumeRole"
+
+
+def _is_in_every_account(permission: Permission) -> bool:
+    """Whether a permission counts only where it is held in whatever account."""
+    return permission.target is Target.ARN and permission.arn.split(":")[4:5] == ["*"]
 
 
 def _must_assume(method: Method) -> bool:
