@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iam_preflight.findings import Confidence, Persona, Severity
+from iam_preflight.findings import Confidence, Severity
 from iam_preflight.registry import load_rules
 from iam_preflight.scan import ScanOptions
 from iam_preflight.settings import Settings
@@ -503,8 +503,35 @@ def test_the_administrator_of_one_account_is_not_the_organization(resource, rule
 
 def test_outside_the_management_account_any_role_is_said_once():
     text = role("jobs", allow("sts:AssumeRole"), service="lambda.amazonaws.com")
-    options = ScanOptions(settings=Settings(persona=Persona.AUDITOR))
+    options = ScanOptions(settings=Settings(persona="auditor"))
     report = scan_files({"main.tf": text}, load_rules(), options)
     rules = {finding.rule for finding in report.shown}
     assert "LEAST-011" in rules
     assert "ESC-008" not in rules
+
+
+@pytest.mark.parametrize(
+    ("admitted", "severity"),
+    [
+        # both sides name each other
+        ("arn:aws:iam::111122223333:role/jobs", Severity.MEDIUM),
+        # whoever the account's policies let
+        ("arn:aws:iam::${data.aws_caller_identity.here.account_id}:root", Severity.HIGH),
+    ],
+)
+def test_an_administrator_role_that_may_be_assumed_is_milder_where_it_names_the_actor(
+    admitted, severity
+):
+    jobs = role(
+        "jobs",
+        allow("sts:AssumeRole", "arn:aws:iam::111122223333:role/admin"),
+        service="lambda.amazonaws.com",
+    )
+    admin = role(
+        "admin",
+        managed=ADMIN,
+        trust={"Principal": {"AWS": admitted}, "Action": "sts:AssumeRole"},
+    )
+    here = 'data "aws_caller_identity" "here" {}\n'
+    told = the_one("ESC-002", here, jobs, admin)
+    assert told.severity is severity

@@ -22,10 +22,12 @@ class PrincipalTakeover(EscalationRule):
     ## What it checks
     Whether a role or user may make credentials for, change the password or the trust policy
     of, or attach policies to another principal of the code whose effective permissions exceed
-    its own, or that trusts it. A role that may simply assume an administrator role which names
-    it is reported one step lower: it may be meant. So is a target that only adds a sensitive
-    permission on some resource, such as reading one bucket. Where the permission covers
-    everything but the code holds no target, the finding is medium: potential.
+    its own, or that trusts it. Critical where that makes it an administrator, high for any other
+    gain. A role that may simply assume an administrator role is medium where the trust policy
+    names it, because both sides say so and it may be meant; high where the trust policy lets in
+    the account or a pattern, and nobody has decided on this one. A target that only adds a
+    sensitive permission on some resource, such as reading one bucket, is medium. Where the
+    permission covers everything but the code holds no target, the finding is medium: potential.
 
     Self-service limited to `${aws:username}` is left alone.
 
@@ -88,9 +90,11 @@ class PrincipalTakeover(EscalationRule):
         target = best.target
         assert target is not None
         severity = severity_of(best, graph)
-        if best.is_plain_assume or not (
-            graph.escalations.makes_admin(best) or graph.escalations.exceeds(target, principal)
-        ):
+        escalations = graph.escalations
+        if best.is_plain_assume:
+            is_meant = escalations.is_named(principal, target)
+            severity = min(severity, Severity.MEDIUM if is_meant else Severity.HIGH)
+        elif not (escalations.makes_admin(best) or escalations.exceeds(target, principal)):
             severity = min(severity, Severity.MEDIUM)
         verb = "assume" if best.is_plain_assume else "take over"
         return self.gain(

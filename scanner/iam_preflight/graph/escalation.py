@@ -618,7 +618,7 @@ class Escalations:
         )
 
     def _ways(self, actor: Principal, target: Principal) -> Iterator[Escalation]:
-        if not self.is_in_reach(actor, target) and not self._is_named(actor, target):
+        if not self.is_in_reach(actor, target) and not self.is_named(actor, target):
             return
         for kind in _ON_OTHERS:
             for method in self._ready_for(actor, kind):
@@ -657,7 +657,7 @@ class Escalations:
             return actor.account == target.account
         return actor.resource.deployment.path == target.resource.deployment.path
 
-    def _is_named(self, actor: Principal, role: Principal) -> bool:
+    def is_named(self, actor: Principal, role: Principal) -> bool:
         """Whether a role's trust policy names the actor itself, wherever that is."""
         if role.trust is None or not actor.name.is_known:
             return False
