@@ -6,7 +6,7 @@ from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.documents import Power, power_of
 from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.gifts import gifts_of
-from iam_preflight.knowledge.managed import managed_policies
+from iam_preflight.knowledge.managed import is_made_to_measure, managed_policies
 from iam_preflight.open_actions import SEVERITIES
 from iam_preflight.rules import Rule
 
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.gifts import Gift
     from iam_preflight.graph.model import Attachment, Graph, OutsideAttachment, Policy
-
-MADE_TO_MEASURE = ("service-role/", "job-function/")
-"""Paths of policies that AWS cuts for the work of one service or job."""
 
 
 class SweepingManagedPolicy(Rule):
@@ -139,7 +136,7 @@ class SweepingManagedPolicy(Rule):
 def _severity(policy: Policy, gifts: list[Gift]) -> tuple[Severity, Persona]:
     first = gifts[0]
     severity = SEVERITIES[first.worth].lowered(first.is_contextual)
-    reasons = (not first.changes, policy.name.startswith(MADE_TO_MEASURE))
+    reasons = (not first.changes, is_made_to_measure(policy.name))
     return severity.lowered(any(reasons)), Persona(sum(reasons))
 
 

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
 from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.exposure import confidence_in_effect
 from iam_preflight.graph.key_policies import (
     KeyHolder,
+    is_administrator,
     is_key_policy,
     is_on_behalf,
     key_holders,
-    principal_of,
 )
 from iam_preflight.policy.scope import Strength
 from iam_preflight.rules import Rule
@@ -138,18 +137,21 @@ class WideKeyPolicy(Rule):
         match holder:
             case KeyHolder.ROOT | KeyHolder.UNKNOWN:
                 return None
-            case KeyHolder.EVERYONE | KeyHolder.OTHER_ACCOUNT | KeyHolder.WORKLOAD if is_grave:
+            case (
+                KeyHolder.EVERYONE
+                | KeyHolder.ACCOUNT
+                | KeyHolder.OTHER_ACCOUNT
+                | KeyHolder.WORKLOAD
+            ) if is_grave:
                 return Verdict(Severity.HIGH, "may administer the key", NAME_THE_USE)
             case KeyHolder.EVERYONE:
                 hint = "name who may, or let the account's root decide"
                 return Verdict(Severity.HIGH, "may use the key", hint)
-            case KeyHolder.ACCOUNT if is_grave:
-                return Verdict(Severity.HIGH, "may administer the key", NAME_THE_USE)
             case KeyHolder.ACCOUNT:
                 return _of_account(opening)
             case KeyHolder.SERVICE if is_grave:
                 return Verdict(Severity.MEDIUM, "may administer the key", NAME_THE_USE)
-        if principal is None or _is_administrator(principal, policy, graph):
+        if principal is None or is_administrator(principal.pattern, policy, graph):
             return None
         if is_grave and opening.about & opening.catalog.expand(USE):
             if opening.about.has_all_of("kms"):
@@ -196,17 +198,6 @@ def _of_account(opening: Opening) -> Verdict | None:
     what = "in the account may decrypt with the key, whatever IAM says"
     hint = "add the condition kms:ViaService, or allow the account's root instead"
     return Verdict(Severity.MEDIUM, what, hint)
-
-
-def _is_administrator(principal: PrincipalPattern, policy: Policy, graph: Graph) -> bool:
-    settings = graph.settings
-    listed = (*settings.admin_roles, *settings.break_glass_roles, *settings.security_admins)
-    known = principal_of(principal.pattern, policy, graph)
-    if known is not None and (known.is_listed(listed) or graph.escalations.is_admin(known)):
-        return True
-    text = principal.pattern.text
-    name = text.rpartition("/")[2]
-    return "admin" in name.lower() or any(fnmatchcase(t, p) for t in (text, name) for p in listed)
 
 
 def _who(principal: PrincipalPattern | None, has_principal: bool) -> str:

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/kms/latest/developerguide/key-policies.html
 from __future__ import annotations
 
 from enum import Enum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.accounts import Ownership, account_of
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 VIA = ("kms:viaservice", "kms:encryptioncontext", "kms:grantisforawsresource")
 """Conditions, by their start, that leave only what a service does on somebody's behalf."""
-
 
 PERSONS = ("aws:principalarn", "aws:userid", "aws:username", "aws:principaltag/")
 """Conditions, by their start, that tell principals of an account apart."""
@@ -101,6 +101,18 @@ def principal_of(pattern: Pattern, policy: Policy, graph: Graph) -> Principal | 
         if found is not None:
             return found
     return graph.lookup.find(Known(pattern.text, pattern.span), Principal, policy.resource)
+
+
+def is_administrator(pattern: Pattern, policy: Policy, graph: Graph) -> bool:
+    """Whether a principal is there to administer: by the settings, its policies or its name."""
+    settings = graph.settings
+    listed = (*settings.admin_roles, *settings.break_glass_roles, *settings.security_admins)
+    known = principal_of(pattern, policy, graph)
+    if known is not None and (known.is_listed(listed) or graph.escalations.is_admin(known)):
+        return True
+    text = pattern.text
+    name = text.rpartition("/")[2]
+    return "admin" in name.lower() or any(fnmatchcase(t, p) for t in (text, name) for p in listed)
 
 
 def _is_workload(principal: Principal, graph: Graph) -> bool:

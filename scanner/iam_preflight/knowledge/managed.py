@@ -29,6 +29,8 @@ ARN_MARK = ":iam::aws:policy/"
 _FULL = re.compile(r"(.+?)_?(FullAccess|ReadWrite|PowerUser|Administrator)(_?[vV]\d+)?")
 _READING = ("ReadOnlyAccess", "_ReadOnlyAccess", "ReadOnly")
 """How AWS ends the names of policies for the same thing that give more and less."""
+_MADE_TO_MEASURE = ("service-role/", "job-function/")
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_job-functions.html"""
 
 
 class _Entry(msgspec.Struct, array_like=True, frozen=True):
@@ -124,3 +126,8 @@ def managed_policies() -> ManagedPolicies:
 def managed_policy(arn_or_name: str) -> Document | None:
     """The document of an AWS-managed policy; None when AWS has no such policy."""
     return managed_policies().get(arn_or_name)
+
+
+def is_made_to_measure(name: str) -> bool:
+    """Whether AWS cuts a policy, named with its path, for the work of one service or job."""
+    return name.startswith(_MADE_TO_MEASURE)
