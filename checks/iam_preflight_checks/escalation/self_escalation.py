@@ -7,13 +7,14 @@ from iam_preflight.findings import Confidence, Framework, Severity
 from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.narrative import severity_of, story_of, sure, worst
 from iam_preflight.knowledge.escalation import Target
+from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.findings import Finding
     from iam_preflight.graph.escalation import Escalation
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Graph, Policy, Principal
 
 
 class SelfEscalation(EscalationRule):
@@ -31,7 +32,8 @@ class SelfEscalation(EscalationRule):
 
     Roles, users and groups that the code gives policies to and does not make are judged by what
     it gives them. A group without members in the code is taken to have some
-    elsewhere.
+    elsewhere, and a managed policy that the code attaches to nobody will be held by somebody:
+    what it gives on everything is high there, because nobody holds it yet.
 
     ## Why it matters
     One API call and the principal may do everything; whatever it was limited to does not count.
@@ -78,6 +80,19 @@ class SelfEscalation(EscalationRule):
         "https://pathfinding.cloud/",
     )
 
+    def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
+        found = worst(graph.escalations.of_holder(policy), graph)
+        if found:
+            yield self.gain(
+                found,
+                f"can make itself administrator with {found[0].actions}",
+                graph,
+                severity=Severity.HIGH,
+                confidence=Confidence.HIGH if _is_given(found[0]) else Confidence.MEDIUM,
+                related=story_of(found[0], graph),
+                hint=_cure(found[0], found[0].actor),
+            )
+
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
         if is_exempt(principal, graph.settings):
             return
@@ -97,6 +112,11 @@ class SelfEscalation(EscalationRule):
             related=(*story_of(best, graph), itself(principal)),
             hint=_cure(best, principal),
         )
+
+
+def _is_given(found: Escalation) -> bool:
+    """Whether the permissions are there whatever is not known before deploy."""
+    return all(use.decision.truth is Truth.YES for use in found.uses)
 
 
 def _cure(found: Escalation, principal: Principal) -> str:

@@ -18,8 +18,8 @@ from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.arns import arn_of
 from iam_preflight.graph.code import code_sources
 from iam_preflight.graph.handles import handles, launches, runs_code
-from iam_preflight.graph.model import Origin, PrincipalKind
-from iam_preflight.graph.tags import tags_of
+from iam_preflight.graph.model import Attachment, Origin, Principal, PrincipalKind
+from iam_preflight.graph.tags import Tags, tags_of
 from iam_preflight.knowledge.catalog import ActionClass
 from iam_preflight.knowledge.escalation import (
     Actor,
@@ -34,19 +34,20 @@ from iam_preflight.knowledge.escalation import (
 )
 from iam_preflight.policy.callers import Caller
 from iam_preflight.policy.context import Presence
-from iam_preflight.policy.document import Effect, Pattern
+from iam_preflight.policy.document import DocumentUse, Effect, Pattern
 from iam_preflight.policy.effective import Effective
 from iam_preflight.policy.evaluate import PolicySet, Request
 from iam_preflight.policy.globs import Wildcards, may_meet, text_tokens
 from iam_preflight.policy.match import action_matches
 from iam_preflight.policy.scope import Strength, restriction
 from iam_preflight.policy.truth import Doubt, Truth
+from iam_preflight.values import Reason as Why
+from iam_preflight.values import Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator
 
-    from iam_preflight.graph.model import Attachment, Graph, Principal, Workload
-    from iam_preflight.graph.tags import Tags
+    from iam_preflight.graph.model import Graph, Policy, Workload
     from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.policy.context import Context
     from iam_preflight.policy.document import Document, PrincipalPattern
@@ -236,6 +237,8 @@ class Escalations:
         self._holding: dict[int, frozenset[str]] = {}
         self._admins: dict[int, bool] = {}
         self._self: dict[int, tuple[Escalation, ...]] = {}
+        self._holders: dict[int, Principal] = {}
+        """Whoever is given a policy that nobody in the code holds, by the policy."""
         self._power: dict[int, frozenset[str]] = {}
         self._broad: dict[tuple[int, str], bool] = {}
         self._worths: dict[int, ActionSet] = {}
@@ -310,16 +313,19 @@ class Escalations:
         effective = self.graph.effective(group)
         return effective.is_admin is Truth.YES or any(True for _ in self._of_members(group))
 
-    def _of_members(self, group: Principal) -> Iterator[Escalation]:
-        """Ways to become administrator that whoever is in a group has by the group alone."""
-        possible = self.graph.effective(group).possible
+    def _of_members(self, holder: Principal) -> Iterator[Escalation]:
+        """Ways to become administrator that whoever is in a group has by the group alone.
+
+        Or whoever holds a policy, by that one; only users are in groups, holders may be roles.
+        """
+        held = self._held(holder)
         for method in self._by_kind[MethodKind.SELF]:
-            if method.gain is not Gain.ADMIN or method.actor is Actor.ROLE:
+            if holder.kind is PrincipalKind.GROUP and method.actor is Actor.ROLE:
                 continue
-            if all(action in possible for action in method.actions):
-                uses = self._broad_uses(group, method)
+            if method.gain is Gain.ADMIN and _is_ready(method, held):
+                uses = self._broad_uses(holder, method)
                 if uses is not None:
-                    yield self._escalation(group, method, uses, _Binding())
+                    yield self._escalation(holder, method, uses, _Binding())
 
     def power(self, principal: Principal) -> frozenset[str]:
         """The sensitive actions that it may do on everything."""
@@ -374,6 +380,25 @@ class Escalations:
         return is_own and self.makes_admin(escalation)
 
     # ---- the kinds of methods
+
+    def of_holder(self, policy: Policy) -> tuple[Escalation, ...]:
+        """Ways in which whoever is given a policy can make itself an administrator.
+
+        Of policies that the code attaches to nobody; of others the holders are asked.
+        """
+        if policy.use is not DocumentUse.IDENTITY or policy.attachments:
+            return ()
+        if policy.origin is not Origin.CUSTOMER_MANAGED or id(policy) in self._handed_out:
+            return ()
+        holder = self._holders.get(id(policy))
+        if holder is None:
+            holder = self._holders[id(policy)] = _holder_of(policy)
+        return () if self.is_admin(holder) else tuple(self._of_members(holder))
+
+    @functools.cached_property
+    def _handed_out(self) -> frozenset[int]:
+        """Policies that the code attaches to somebody whom it does not make."""
+        return frozenset(id(attachment.policy) for attachment in self.graph.outside)
 
     def of_self(self, actor: Principal) -> tuple[Escalation, ...]:
         """Ways in which an actor can make itself an administrator."""
@@ -752,13 +777,7 @@ class Escalations:
                 continue
             if method.actor is Actor.ROLE and is_user:
                 continue
-            if all(
-                any(
-                    all(p.action in held or _is_assume(p) for p in alternative)
-                    for alternative in item
-                )
-                for item in method.needs
-            ):
+            if _is_ready(method, held):
                 yield method
 
     def _held(self, actor: Principal) -> frozenset[str]:
@@ -1211,6 +1230,30 @@ def _last_name(arn: str) -> str:
 
 def _is_assume(permission: Permission) -> bool:
     return permission.action == "sts:AssumeRole"
+
+
+def _is_ready(method: Method, held: Container[str]) -> bool:
+    """Whether the actions that are held are enough for a method; assuming may need none."""
+    return all(
+        any(all(p.action in held or _is_assume(p) for p in alternative) for alternative in item)
+        for item in method.needs
+    )
+
+
+def _holder_of(policy: Policy) -> Principal:
+    """Somebody who holds a policy and nothing else."""
+    place = policy.resource.header
+    anybody = Pattern((Unknown(Why.MISSING, "who holds it", place),), place)
+    holder = Principal(
+        kind=PrincipalKind.HOLDER,
+        resource=policy.resource,
+        name=anybody,
+        path="/",
+        arn=anybody,
+        tags=Tags({}, {}, is_complete=False),
+    )
+    holder.attachments.append(Attachment(holder, policy, place))
+    return holder
 
 
 def _is_in_every_account(permission: Permission) -> bool:

@@ -44,6 +44,8 @@ class PrincipalKind(Enum):
     USER = "user"
     GROUP = "group"
     PERMISSION_SET = "permission_set"
+    HOLDER = "holder"
+    """Whoever will be given a policy that the code attaches to nobody."""
 
 
 class Origin(Enum):
@@ -173,6 +175,8 @@ class Principal(Struct, eq=False):
     @property
     def label(self) -> str:
         """What people call it: `role ci-deploy`, or its address where the name is not known."""
+        if self.kind is PrincipalKind.HOLDER:
+            return f"whoever holds {self.resource.address}"
         kind = self.kind.value.replace("_", " ")
         if self.is_elsewhere and not self.name.is_known:
             return f"the {kind} that {self.resource.address} is for"
