@@ -3,8 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Persona, Severity
-from iam_preflight.graph.secrets import SinkKind, has_key_id, has_secret, references_in, sink_types
-from iam_preflight.resources import Resource
+from iam_preflight.graph.secrets import SinkKind, configured_key, sink_types
 from iam_preflight.rules import Rule
 from iam_preflight.values import text_of
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph
     from iam_preflight.graph.secrets import Flow, WrittenKey
-    from iam_preflight.values import Value
+    from iam_preflight.resources import Resource
 
 PROVIDER, BACKEND = "terraform_provider", "terraform_backend"
 HINTS = {
@@ -138,41 +137,19 @@ class StaticCredentials(Rule):
         if resource.name not in ("aws", "awscc", "s3", "dynamodb"):
             return
         where = f"{resource.native_type} {resource.name}"
-        is_local = resource.get("endpoints") is not None
-        made_up: tuple[str, Value] | None = None
-        for attribute in ("secret_key", "access_key"):
-            value = resource.get(attribute)
-            if value is None:
-                continue
-            text = text_of(value) or ""
-            made = [
-                reference
-                for _, reference, _ in references_in(value)
-                if graph.lookup.at(resource.deployment.path, reference.address, Resource)
-                in graph.of_type("aws_iam_access_key")
-            ]
-            if made or has_key_id(text) or has_secret(attribute, text, is_beside_id=True):
-                yield self.finding(
-                    f"{where} uses a static access key",
-                    on=resource,
-                    at=value.span,
-                    hint="leave it out and let the environment give a role",
-                    evidence=attribute,
-                )
-                return
-            if text and not is_local:
-                made_up = made_up or (attribute, value)
-        if made_up is not None:
-            attribute, value = made_up
+        key = configured_key(resource, graph)
+        if key is not None:
             yield self.finding(
-                f"{where} uses a made-up access key",
+                f"{where} uses a {'made-up' if key.is_made_up else 'static'} access key",
                 on=resource,
-                at=value.span,
-                severity=Severity.LOW,
-                persona=Persona.PEDANTIC,
+                at=key.place,
+                severity=Severity.LOW if key.is_made_up else None,
+                persona=Persona.PEDANTIC if key.is_made_up else None,
                 hint="leave it out and let the environment give a role",
-                evidence=attribute,
+                evidence=key.attribute,
             )
+            if not key.is_made_up:
+                return
         profile = resource.get("profile")
         if profile is not None and "root" in (text_of(profile) or "").lower().split("-"):
             yield self.finding(

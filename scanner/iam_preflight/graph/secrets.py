@@ -31,6 +31,7 @@ from iam_preflight.values import (
     Text,
     Unknown,
     arms_of,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -121,6 +122,15 @@ class WrittenKey(Struct, frozen=True):
     """A key of documentation, or one that is none: what stands in for the real one here."""
 
 
+class ConfiguredKey(Struct, frozen=True):
+    """That a provider or backend signs in with a key that its own configuration gives it."""
+
+    attribute: str
+    place: Span
+    is_made_up: bool
+    """Whether it is no key that AWS could have issued."""
+
+
 class Secrets:
     """Every place to which a secret goes; worked out once."""
 
@@ -207,6 +217,33 @@ def references_in(
             yield from references_in(inner, given, depth + 1)
         case Known():
             return
+
+
+def configured_key(resource: Resource, graph: Graph) -> ConfiguredKey | None:
+    """The key that a provider or backend is given; one that is real, or made here, before others.
+
+    With endpoints of its own it speaks to something else than AWS, which takes made-up keys.
+    """
+    made_up: ConfiguredKey | None = None
+    for attribute in ("secret_key", "access_key"):
+        value = resource.get(attribute)
+        if value is None:
+            continue
+        text = text_of(value) or ""
+        is_real = has_key_id(text) or has_secret(attribute, text, is_beside_id=True)
+        if is_real or _is_made_here(value, resource, graph):
+            return ConfiguredKey(attribute, value.span, is_made_up=False)
+        if text and made_up is None and resource.get("endpoints") is None:
+            made_up = ConfiguredKey(attribute, value.span, is_made_up=True)
+    return made_up
+
+
+def _is_made_here(value: Value, resource: Resource, graph: Graph) -> bool:
+    keys = graph.of_type("aws_iam_access_key")
+    return any(
+        graph.lookup.at(resource.deployment.path, reference.address, Resource) in keys
+        for _, reference, _ in references_in(value)
+    )
 
 
 # ---------------------------------------------------------------- keys that are written here
