@@ -1,4 +1,4 @@
-"""Writes everything that is made from the code: rule pages, tables, JSON Schemas, `--help`.
+"""Writes everything that is made from the code: rule pages, tables, modules, schemas, `--help`.
 
 python support/generate.py           write it
 python support/generate.py --check   say what is out of date, and exit with 1 if anything is
@@ -73,6 +73,7 @@ def generated() -> Iterator[tuple[Path, str]]:
     yield docs / "rules" / "README.md", index(registry)
     yield docs / "settings.md", settings_page()
     yield docs / "cli.md", cli_page()
+    yield docs / "modules.md", modules_page()
     custom = docs / "custom-rules.md"
     yield custom, replaced(custom.read_text(encoding="utf-8"), "keys", declaration_keys())
     schemas: dict[str, Any] = {
@@ -85,6 +86,34 @@ def generated() -> Iterator[tuple[Path, str]]:
         yield docs / f"{name}.schema.json", schema(name, kind)
     readme = ROOT / "README.md"
     yield readme, replaced(readme.read_text(encoding="utf-8"), "rules", practice_table(registry))
+
+
+# ---------------------------------------------------------------- modules
+
+
+def modules_page() -> str:
+    """Every package of the scanner with its modules, by the first lines of their docstrings."""
+    top = ROOT / "scanner" / "iam_preflight"
+    parts = [
+        "# Modules",
+        "",
+        "What each module of the scanner is for. [architecture.md](architecture.md) tells how they",
+        "stand to each other, and why.",
+    ]
+    for folder in (top, *sorted(path.parent for path in top.rglob("*/__init__.py"))):
+        modules = sorted(path for path in folder.glob("*.py") if not path.name.startswith("__"))
+        name = ".".join(folder.relative_to(top.parent).parts)
+        parts += ["", f"## `{name}`", "", _first_line(folder / "__init__.py"), ""]
+        parts += [
+            f"- [{path.stem}](../{path.relative_to(ROOT).as_posix()}): {_first_line(path)}"
+            for path in modules
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def _first_line(path: Path) -> str:
+    page = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return page.partition("\n")[0]
 
 
 # ---------------------------------------------------------------- rules
