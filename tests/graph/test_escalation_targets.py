@@ -535,3 +535,34 @@ def test_an_administrator_role_that_may_be_assumed_is_milder_where_it_names_the_
     here = 'data "aws_caller_identity" "here" {}\n'
     told = the_one("ESC-002", here, jobs, admin)
     assert told.severity is severity
+
+
+def tagged(text: str, environment: str) -> str:
+    return text.replace(
+        "assume_role_policy", f'tags = {{ Environment = "{environment}" }}\n  assume_role_policy', 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "action", "is_told"),
+    [
+        ("dev", "prod", "secretsmanager:GetSecretValue", True),
+        # nothing crossed, nothing to get there, nothing said of where it is
+        ("prod", "prod", "secretsmanager:GetSecretValue", False),
+        ("dev", "prod", "cloudwatch:PutMetricData", False),
+        ("dev", "dev", "secretsmanager:GetSecretValue", False),
+    ],
+)
+def test_a_chain_into_production_is_told_where_something_is_to_be_had(start, end, action, is_told):
+    trusts = [
+        {"Principal": {"AWS": f"${{aws_iam_role.{n}.arn}}"}, "Action": "sts:AssumeRole"}
+        for n in ("one", "two")
+    ]
+    text = (
+        tagged(role("one", service="lambda.amazonaws.com"), start)
+        + tagged(role("two", trust=trusts[0]), start)
+        + tagged(role("three", allow(action), trust=trusts[1]), end)
+    )
+    told = found("ESC-005", text)
+    assert bool(told) is is_told
+    assert all(finding.severity is Severity.HIGH for finding in told)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class EscalationPath(Rule):
-    """A principal can become administrator in several steps.
+    """A principal can become administrator, or get into production, in several steps.
 
     ## What it checks
     Chains of at least two hops from a role or user to an administrator: assuming roles, taking
@@ -50,19 +50,24 @@ class EscalationPath(Rule):
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
         if is_exempt(principal, graph.settings):
             return
-        path = graph.paths.to_admin(principal)
+        path, gain = graph.paths.to_admin(principal), "become administrator"
+        severity = self.severity
+        if path is None:
+            path, severity = graph.paths.to_production(principal), Severity.HIGH
+            if path is not None:
+                gain = f"get from {principal.environment} to {_whose(path.end)}"
         if path is None or len(path.hops) < 2:
             return
         first, last = path.hops[0], path.hops[-1]
         start = start_of(first)
         assert last.target is not None
         yield self.finding(
-            f"{principal.label} can become administrator in {len(path.hops)} steps, "
+            f"{principal.label} can {gain} in {len(path.hops)} steps, "
             f"the last one as {last.actor.label}",
             on=principal,
             at=start.span,
             label=start.label,
-            severity=Severity.HIGH if path.needs_mfa else None,
+            severity=severity.lowered() if path.needs_mfa else severity,
             confidence=path.confidence,
             steps=_steps(path, graph),
             hint=f"cut a hop: {last.actor.label} {last.describe()}",
@@ -70,6 +75,10 @@ class EscalationPath(Rule):
             causes=first.statements,
             assumptions=tuple(a for hop in path.hops for a in hop.assumptions),
         )
+
+
+def _whose(end: Principal) -> str:
+    return f"{end.label} of {end.environment}"
 
 
 def _steps(path: Path, graph: Graph) -> list[Place]:

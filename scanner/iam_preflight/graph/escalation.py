@@ -364,6 +364,10 @@ class Escalations:
         """Whether the target may do something sensitive, somewhere, that the actor may nowhere."""
         return bool(self._worth_of(target) - self.graph.effective(actor).possible)
 
+    def is_worth_having(self, principal: Principal) -> bool:
+        """Whether it may do something sensitive, somewhere."""
+        return bool(self._worth_of(principal))
+
     def is_telling(self, escalation: Escalation) -> bool:
         """Whether the actor is somebody who could choose to do it.
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from iam_preflight.findings import Confidence
 from iam_preflight.graph.model import PrincipalKind
+from iam_preflight.graph.narrative import is_production
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +53,33 @@ class Paths:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._hops: dict[int, Escalation] | None = None
+        self._into_production: dict[int, Escalation] | None = None
 
     def to_admin(self, principal: Principal) -> Path | None:
         """The shortest path of a principal that is no administrator itself."""
         return _chain(self._found(), principal)
+
+    def to_production(self, principal: Principal) -> Path | None:
+        """The shortest path from another environment to what is sensitive in production.
+
+        Only where the end may do something sensitive, somewhere, that the beginning may nowhere.
+        """
+        if principal.environment is None or is_production(principal, self.graph):
+            return None
+        if self._into_production is None:
+            ends = [
+                p
+                for p in self.graph.principals
+                if p.is_role and is_production(p, self.graph) and self._is_worth_reaching(p)
+            ]
+            self._into_production = dict(self._search(ends)) if ends else {}
+        path = _chain(self._into_production, principal)
+        is_gain = path is not None and self.graph.escalations.adds(path.end, principal)
+        return path if is_gain else None
+
+    def _is_worth_reaching(self, role: Principal) -> bool:
+        escalations = self.graph.escalations
+        return escalations.is_worth_having(role) and not escalations.is_powerful(role)
 
     def by_itself(self, principal: Principal) -> Escalation | None:
         """The surest way in which a principal makes itself administrator, with nobody's help."""
