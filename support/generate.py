@@ -104,10 +104,9 @@ def modules_page() -> str:
         modules = sorted(path for path in folder.glob("*.py") if not path.name.startswith("__"))
         name = ".".join(folder.relative_to(top.parent).parts)
         parts += ["", f"## `{name}`", "", _first_line(folder / "__init__.py"), ""]
-        parts += [
-            f"- [{path.stem}](../{path.relative_to(ROOT).as_posix()}): {_first_line(path)}"
-            for path in modules
-        ]
+        for path in modules:
+            link = f"[{path.stem}](../{path.relative_to(ROOT).as_posix()})"
+            parts.append(f"- {link}: {_first_line(path)}")
     return "\n".join(parts) + "\n"
 
 
