@@ -25,8 +25,6 @@ class ProblemKind(Enum):
     """A module whose source is not here."""
     BAD_IGNORE = "SCAN-904"
     """An ignore comment without a reason, of an unknown rule, unused, or past its date."""
-    POLICY_GRAMMAR = "SCAN-905"
-    """A policy document that AWS would refuse."""
     LIMIT = "SCAN-906"
     """A bound on size, depth, expansion or time was reached."""
     EVALUATION = "SCAN-907"

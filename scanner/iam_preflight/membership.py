@@ -150,18 +150,6 @@ class Map:
             if mention in self._text(path):
                 yield path
 
-    def all_keys(self) -> list[Key]:
-        """Every unit of the tree."""
-        if not self._is_read:
-            self._survey()
-        folders = {posixpath.dirname(path) or "." for path in self._calls}
-        roots = {root for folder in folders for root in self.roots_of(folder)}
-        tops = {top for path in self._names for top in self._stacks_of(path)}
-        return [
-            *(Key("terraform", root) for root in sorted(roots)),
-            *(Key("template", top) for top in sorted(tops)),
-        ]
-
     def roots_of(self, folder: str) -> list[str]:
         """The root modules that a folder is part of; itself, where nobody calls it."""
         callers, _ = self._joined()

@@ -435,9 +435,3 @@ def distinct(problems: Iterable[Problem]) -> list[Problem]:
             seen.add(key)
             kept.append(problem)
     return kept
-
-
-def open_folder(paths: Sequence[Path]) -> tuple[Tree, Path]:
-    """The tree that a scan of the paths may read, and its top."""
-    top = find_root(paths)
-    return FolderTree(top), top

@@ -65,7 +65,6 @@ class MergeGroup(Data, frozen=True):
 
     base_sha: str
     head_sha: str
-    base_ref: str = ""
 
 
 class WorkflowRun(Data, frozen=True):

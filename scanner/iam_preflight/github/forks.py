@@ -39,7 +39,6 @@ class Artifact(Data, frozen=True):
     id: int
     name: str
     expired: bool = False
-    size_in_bytes: int = 0
 
 
 class Artifacts(Data, frozen=True):

@@ -110,12 +110,11 @@ class Flow(Struct, frozen=True):
 
 
 class WrittenKey(Struct, frozen=True):
-    """That a key stands in the code: its id, its secret, or both."""
+    """That a key stands in the code: its id, or its secret with or without that."""
 
     sink: Resource
     kind: SinkKind
     place: Span
-    has_id: bool
     has_secret: bool
     assumptions: Assumptions = ()
     is_made_up: bool = False
@@ -264,12 +263,12 @@ def _written(value: Value, kind: SinkKind, sink: Resource) -> Iterator[WrittenKe
     ]
     for given, place in (secrets or ids)[:1]:
         exact = _exact(place, _SECRET if secrets else KEY_ID)
-        yield WrittenKey(sink, kind, exact, bool(ids), bool(secrets), given)
+        yield WrittenKey(sink, kind, exact, bool(secrets), given)
     if not secrets and not ids:
         for given, _, text, place in texts:
             if KEY_ID.search(text):
                 exact = _exact(place, KEY_ID)
-                yield WrittenKey(sink, kind, exact, True, False, given, is_made_up=True)
+                yield WrittenKey(sink, kind, exact, False, given, is_made_up=True)
                 return
 
 

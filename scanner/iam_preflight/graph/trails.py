@@ -56,6 +56,10 @@ class Trail:
 
     @property
     def is_multi_region(self) -> bool | None:
+        """Whether it records every region, and so the global services; IAM is one of them.
+
+        AWS refuses a trail of all regions without global services.
+        """
         return flag(self.resource, "is_multi_region_trail", default=False)
 
     @property
@@ -74,14 +78,6 @@ class Trail:
     def is_encrypted(self) -> bool:
         """With a key of one's own, as far as the code says; an unknown key is one."""
         return self.resource.get("kms_key_id") is not None
-
-    @property
-    def records_globally(self) -> bool | None:
-        """Whether it records every region, and so the global services; IAM is one of them.
-
-        AWS refuses a trail of all regions without global services.
-        """
-        return self.is_multi_region
 
     @functools.cached_property
     def log_group(self) -> Resource | None:

@@ -118,11 +118,6 @@ def _keys(
     return {key.lower(): value for key, value in keys.items()}
 
 
-def outsiders_account() -> str:
-    """An account id that nobody has."""
-    return _facts().account
-
-
 # ---------------------------------------------------------------- documents without doubts
 
 

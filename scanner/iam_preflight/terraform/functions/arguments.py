@@ -25,7 +25,6 @@ from iam_preflight.values import (
     Unknown,
     Value,
     holes_of,
-    is_null,
     join_parts,
     parts_of,
 )
@@ -307,10 +306,6 @@ def spread(value: Value, span: Span) -> Value:
         label = shorten(f"{value.label}[*]")
         return Unknown(value.reason, label, value.span, value.reference, value.sensitive)
     return Unknown(Reason.FUNCTION, "further items", span)
-
-
-def known_items(items: Iterable[Value]) -> bool:
-    return all(isinstance(item, Known) and not is_null(item) for item in items)
 
 
 def _carried(arguments: tuple[Value, ...]) -> tuple[Reference, ...]:
