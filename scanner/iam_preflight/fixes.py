@@ -141,7 +141,7 @@ def _replace(path: Path, content: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as stream:
             stream.write(content)
             name = stream.name
-        os.chmod(name, mode & 0o7777)  # noqa: PTH101
+        os.chmod(name, mode & 0o7777)  # noqa: PTH101  the temporary file has no Path
         Path(name).replace(path)
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from None

@@ -213,6 +213,11 @@ class Json(Struct, frozen=True):
 Value: TypeAlias = "Known | Text | Unknown | Listing | Mapping | Choice | Json"
 
 
+def already(value: Value) -> Callable[[], Value]:
+    """An entry for `LazyEntries` that needs no working out."""
+    return lambda: value
+
+
 class LazyEntries(MappingABC[str, Value]):
     """Entries that are worked out when somebody asks for them, once each.
 

@@ -16,7 +16,15 @@ from msgspec import Struct
 from iam_preflight.jsontext import JsonError, parse_parts
 from iam_preflight.resources import Deployment, Framework, Provider, Resource
 from iam_preflight.source import Span
-from iam_preflight.values import Fragment, Known, LazyEntries, Listing, Mapping, Reference
+from iam_preflight.values import (
+    Fragment,
+    Known,
+    LazyEntries,
+    Listing,
+    Mapping,
+    Reference,
+    already,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -85,8 +93,7 @@ class Recorder:
     ) -> Resource:
         """A resource whose `pending` attributes are read when somebody asks for them."""
         entries: dict[str, Callable[[], Value]] = {
-            name: (lambda held=value: held)  # type: ignore[misc]
-            for name, value in attributes.items()
+            name: already(value) for name, value in attributes.items()
         }
         entries.update(pending or {})
         return Resource(

@@ -18,7 +18,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from cfn_tools.yaml_loader import (  # type: ignore[import-untyped]
+from cfn_tools.yaml_loader import (  # type: ignore[import-untyped]  # part of cfn-flip
     FN_PREFIX,
     UNCONVERTED_SUFFIXES,
     construct_getatt,

@@ -195,7 +195,7 @@ class ActionSet:
             return NotImplemented
         return self.covers(other) and other.covers(self)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # equal sets may be written in many ways
 
     def __repr__(self) -> str:
         shown = [name if self.mask(name) != -1 else f"{name}:*" for name in sorted(self._masks)]

@@ -372,7 +372,7 @@ class Catalog:
             raw = (self._data / folder / f"{service}.json").read_bytes()
         except OSError:
             return {}
-        return msgspec.json.decode(raw, type=dict[str, shape])  # type: ignore[valid-type]
+        return msgspec.json.decode(raw, type=dict[str, shape])  # type: ignore[valid-type]  # a variable
 
     def service(self, key: str) -> Service:
         """A service by its prefix in lower case; one without actions when it is not known."""

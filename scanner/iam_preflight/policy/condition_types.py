@@ -163,6 +163,7 @@ def _is_open(text: str) -> bool:
 def _is_private(text: str) -> bool:
     network = network_of(text)
     return network is not None and any(
+        # mypy does not see that both are of one version
         network.version == private.version and network.subnet_of(private)  # type: ignore[arg-type]
         for private in _PRIVATE
     )

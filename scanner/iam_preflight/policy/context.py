@@ -87,7 +87,7 @@ def _values(value: ContextValue) -> Values | Presence:
     parts = getattr(value, "parts", None)
     if parts is not None:
         return (pattern_text(parts),)
-    return tuple(tuple(item) for item in value)  # type: ignore[union-attr]
+    return tuple(tuple(item) for item in value)  # type: ignore[union-attr]  # no pattern any more
 
 
 def pattern_text(parts: Iterable[str | Unknown]) -> Tokens:

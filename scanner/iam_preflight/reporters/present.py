@@ -107,6 +107,7 @@ class _Presenter:
         return model.Finding(
             rule=finding.rule,
             severity=_severity(finding.severity),
+            # the names of the enums are those of the literals
             confidence=str(finding.confidence),  # type: ignore[arg-type]
             persona=str(finding.persona),  # type: ignore[arg-type]
             message=finding.message,
@@ -188,7 +189,7 @@ class _Presenter:
 
 
 def _severity(severity: live.Severity) -> SeverityName:
-    return str(severity)  # type: ignore[return-value]
+    return str(severity)  # type: ignore[return-value]  # the names are those of the literal
 
 
 def _group(finding: live.Finding) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct, field
 
@@ -272,23 +272,23 @@ def _tfvars_order(path: str) -> tuple[int, str]:
 
 def _places(
     module: Module, block: tree.Block
-) -> Iterator[tuple[tree.Block | tree.Attribute, object, dict[object, object]]]:
+) -> Iterator[tuple[tree.Block | tree.Attribute, object, dict[Any, Any]]]:
     """What a top-level block declares, under which key, and in which of the module's tables."""
     labels = block.labels
-    tables: dict[str, dict[object, object]] = {
-        "variable": module.variables,  # type: ignore[dict-item]
-        "output": module.outputs,  # type: ignore[dict-item]
-        "module": module.calls,  # type: ignore[dict-item]
+    tables: dict[str, dict[Any, Any]] = {
+        "variable": module.variables,
+        "output": module.outputs,
+        "module": module.calls,
     }
     if block.type == "locals":
         for name, attribute in block.body.attributes.items():
-            yield attribute, name, module.locals  # type: ignore[misc]
+            yield attribute, name, module.locals
     elif block.type in ("resource", "data", "ephemeral") and len(labels) >= 2:
-        yield block, (block.type, labels[0], labels[1]), module.resources  # type: ignore[misc]
+        yield block, (block.type, labels[0], labels[1]), module.resources
     elif block.type == "provider" and labels:
-        yield block, (labels[0], len(module.providers)), module.providers  # type: ignore[misc]
+        yield block, (labels[0], len(module.providers)), module.providers
     elif block.type == "terraform":
-        yield block, len(module.settings), module.settings  # type: ignore[misc]
+        yield block, len(module.settings), module.settings
     elif block.type in tables and labels:
         yield block, labels[0], tables[block.type]
 

@@ -7,6 +7,7 @@ https://developer.hashicorp.com/terraform/language/values/variables#variable-def
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct, field
@@ -72,7 +73,7 @@ def _from_file(
     if file is None:
         return
     for name, attribute in file.attributes.items():
-        yield name, lambda scope, attribute=attribute: evaluate(attribute.expression, scope)  # type: ignore[misc]
+        yield name, functools.partial(evaluate, attribute.expression)
 
 
 def _parsed(module: Module, variable: str, text: str, shown: str) -> Callable[[Scope], Value]:

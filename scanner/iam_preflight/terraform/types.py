@@ -25,6 +25,7 @@ from iam_preflight.values import (
     Text,
     Unknown,
     Value,
+    already,
     choice,
     is_null,
 )
@@ -275,7 +276,7 @@ def _to_object(value: Value, wanted: Type, default_of: DefaultOf) -> Value:
             entries[name] = _attribute(value, name, attribute, default_of)
     if is_lazy:
         for name, entry in entries.items():
-            pending[name] = lambda entry=entry: entry  # type: ignore[misc]
+            pending[name] = already(entry)
         return replace(value, entries=LazyEntries(pending), rest=None, is_map=False)
     return replace(value, entries=entries, rest=None, is_map=False)
 

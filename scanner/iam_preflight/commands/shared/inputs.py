@@ -34,7 +34,7 @@ BASE = "base"
 """For `diff`: the version that is compared with."""
 
 
-class Date(click.ParamType):  # type: ignore[type-arg]
+class Date(click.ParamType):  # type: ignore[type-arg]  # not generic in older click
     """A day such as 2027-01-31."""
 
     name = "date"

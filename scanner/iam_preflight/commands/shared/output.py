@@ -231,7 +231,7 @@ class Output(Struct, frozen=True):
         is_terminal = stream.isatty()
         return Options(
             show_suppressed=self.show_suppressed,
-            group_by=self.group_by,  # type: ignore[arg-type]
+            group_by=self.group_by,  # type: ignore[arg-type]  # click has checked it
             color=self._has_color(is_terminal, stream),
             width=_terminal_width() if is_terminal else NO_WIDTH,
             here=str(Path.cwd()),
