@@ -333,6 +333,7 @@ class Catalog:
         self._unions: dict[tuple[str, ...], ActionSet] = {}
         self._keys: dict[str, ConditionKey | None] = {}
         self._available: dict[tuple[str, str], bool] = {}
+        self._nearest: dict[str, str | None] = {}
 
     # ---- reading
 
@@ -466,8 +467,20 @@ class Catalog:
         """The actions that any of the patterns covers; remembered, as documents repeat."""
         found = self._unions.get(patterns)
         if found is None:
-            found = self._unions[patterns] = ActionSet.union(self, map(self.expand, patterns))
+            found = self._unions[patterns] = self._expand_all(patterns)
         return found
+
+    def _expand_all(self, patterns: tuple[str, ...]) -> ActionSet:
+        masks: dict[str, int] = {}
+        wild: list[ActionSet] = []
+        for pattern in patterns:
+            prefix, colon, name = pattern.lower().partition(":")
+            if colon and prefix and "*" not in prefix and "?" not in prefix:
+                masks[prefix] = masks.get(prefix, 0) | self.service(prefix).matching(name)
+            else:
+                wild.append(self.expand(pattern))
+        found = ActionSet(self, masks)
+        return ActionSet.union(self, (found, *wild)) if wild else found
 
     # ---- classes
 
@@ -602,6 +615,11 @@ class Catalog:
 
     def nearest_action(self, name: str) -> str | None:
         """The action most like this one, in the same service or the nearest one."""
+        if name not in self._nearest:
+            self._nearest[name] = self._find_nearest(name)
+        return self._nearest[name]
+
+    def _find_nearest(self, name: str) -> str | None:
         prefix, _, rest = name.lower().partition(":")
         key = prefix if prefix in self.services else self.nearest_service(prefix)
         if key is None:
