@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("pygls", reason="needs the extra `lsp`")
 
-from iam_preflight.editor.server import Options, options_from
+from iam_preflight.editor.options import Options, options_from
 
 
 @pytest.mark.parametrize("odd", ["\ud800", 10**30, [{}], {"a": [1]}, None, True])

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("pygls", reason="needs the extra `lsp`")
 
-from iam_preflight.editor import server
+from iam_preflight.editor import commands, options
 
 FOLDER = Path(__file__).parents[2] / "editors" / "vscode"
 MANIFEST = json.loads((FOLDER / "package.json").read_text(encoding="utf-8"))
@@ -37,18 +37,18 @@ def npm(*command: str) -> str:
 def test_every_setting_is_one_that_the_server_takes() -> None:
     settings = MANIFEST["contributes"]["configuration"]["properties"]
     declared = {name.removeprefix(PREFIX) for name in settings}
-    fields = {field.encode_name for field in msgspec.structs.fields(server.Options)}
+    fields = {field.encode_name for field in msgspec.structs.fields(options.Options)}
     assert declared - {"server.command", "trace.server"} == fields - {"isExtension"}
-    for field in msgspec.structs.fields(server.Options):
+    for field in msgspec.structs.fields(options.Options):
         if field.encode_name != "isExtension":
-            default = json.loads(msgspec.json.encode(getattr(server.Options(), field.name)))
+            default = json.loads(msgspec.json.encode(getattr(options.Options(), field.name)))
             assert settings[f"{PREFIX}{field.encode_name}"]["default"] == default, field.name
 
 
 def test_commands_have_the_same_names_on_both_sides() -> None:
     text = (FOLDER / "src" / "names.ts").read_text(encoding="utf-8")
     names = dict(re.findall(r'export const (\w+) = "([^"]+)"', text))
-    assert names == {name: getattr(server, name) for name in names}
+    assert names == {name: getattr(commands, name) for name in names}
 
 
 def test_lock_file_names_no_host() -> None:

@@ -7,28 +7,22 @@ content with either.
 
 from __future__ import annotations
 
-import contextlib
-import io
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
 from lsprotocol import types
-from msgspec import Struct
 from pygls import uris
 from pygls.lsp.server import LanguageServer
 
 from iam_preflight import __version__
 from iam_preflight.discovery import find_root
-from iam_preflight.editor import actions, describe
+from iam_preflight.editor import answers
 from iam_preflight.editor.buffers import Buffer
-from iam_preflight.editor.completion import MAX_ITEMS, completions, wanted_at
-from iam_preflight.editor.cursor import Cursor
-from iam_preflight.editor.diagnostics import Diagnostics
+from iam_preflight.editor.commands import obey
+from iam_preflight.editor.document import Document
 from iam_preflight.editor.hover import hover
-from iam_preflight.editor.judgement import MAX_ROOTS, Preferences
-from iam_preflight.editor.links import links_in
+from iam_preflight.editor.options import Options, options_from
 from iam_preflight.editor.pages import Pages
 from iam_preflight.editor.positions import Lines
 from iam_preflight.editor.project import Project
@@ -36,102 +30,15 @@ from iam_preflight.editor.session import Session
 from iam_preflight.registry import load_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
-    from iam_preflight.editor.actions import Offer
-    from iam_preflight.editor.analysis import Analysis
     from iam_preflight.findings import Edit
     from iam_preflight.registry import Registry
 
 Result = TypeVar("Result")
 
-DEBOUNCE = 0.04
-SCAN_WORKSPACE = "iam-preflight.scanWorkspace"
-SHOW_GRAPH = "iam-preflight.graph"
-EXPLAIN_PRINCIPAL = "iam-preflight.explainPrincipal"
-IGNORE = "iam-preflight.ignore"
-ASK_FOR_REASON = "iam-preflight.askForReason"
-"""A command of the client's, which asks why and then has the server write the comment."""
 RETRIGGER = "editor.action.triggerSuggest"
 TRIGGERS = ('"', ":", "/", "'")
-
-
-class Options(msgspec.Struct, rename="camel", kw_only=True):
-    """What an editor may set: initialization options, or the section `iamPreflight`."""
-
-    persona: str = ""
-    select: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
-    """`NAME=VALUE`."""
-    variable_files: tuple[str, ...] = ()
-    module_map: dict[str, str] = {}
-    parameters: tuple[str, ...] = ()
-    workspace: str = ""
-    """The Terraform workspace."""
-    roots_per_module: int = MAX_ROOTS
-    debounce: int = int(DEBOUNCE * 1000)
-    """Milliseconds without a keystroke before the code is looked at."""
-    code_lens: bool = True
-    is_extension: bool = False
-    """The client is our extension: it shows what commands answer, and asks for reasons."""
-
-    def preferences(self) -> Preferences:
-        return Preferences(
-            persona=self.persona,
-            select=self.select,
-            ignore=self.ignore,
-            assignments=(
-                *(("file", path) for path in self.variable_files),
-                *(("var", text) for text in self.variables if "=" in text),
-            ),
-            module_map=self.module_map,
-            parameters=self.parameters,
-            terraform_workspace=self.workspace,
-            roots_per_module=self.roots_per_module,
-        )
-
-
-def options_from(given: Any) -> Options:
-    """What a client sent; settings that make no sense are left out."""
-    if not isinstance(given, dict):
-        given = {} if given is None else _as_dict(given)
-    given = given.get("iamPreflight", given)
-    kept: dict[str, Any] = {}
-    for field in msgspec.structs.fields(Options):
-        if isinstance(given, dict) and given.get(field.encode_name) is not None:
-            with contextlib.suppress(msgspec.ValidationError, UnicodeError):
-                kept[field.name] = msgspec.convert(given[field.encode_name], field.type)
-    return Options(**kept)
-
-
-def _as_dict(given: Any) -> dict[str, Any]:
-    """Pygls hands some JSON over as named tuples."""
-    fields = getattr(given, "_asdict", None)
-    return dict(fields()) if fields is not None else {}
-
-
-class Document(Struct, frozen=True):
-    """An open file of a project."""
-
-    session: Session
-    path: str
-    buffer: Buffer
-
-    def analyses(self) -> list[Analysis]:
-        """Every analysis that is made of the file as it is now. In the worker."""
-        found = self.session.project.analyses.values()
-        return [
-            analysis
-            for analysis in found
-            if self.path in analysis.sources
-            and analysis.sources[self.path].data == self.buffer.data
-        ]
-
-    def cursors(self, position: types.Position) -> Iterator[Cursor]:
-        offset = Lines(self.buffer.data).offset(position)
-        for analysis in self.analyses():
-            yield Cursor(analysis, analysis.sources[self.path], offset)
 
 
 class Server(LanguageServer):
@@ -264,7 +171,7 @@ def make_server() -> Server:
     server = Server()
     _follow_files(server)
     _answer(server)
-    _obey(server)
+    obey(server)
     return server
 
 
@@ -379,12 +286,12 @@ def _answer(server: Server) -> None:
         document = server.document(params.text_document.uri)
         if document is None or not server.options.code_lens:
             return []
-        return await document.session.ask(lambda: list(_lenses(document)), is_about_all=True)
+        return await document.session.ask(lambda: list(answers.lenses(document)), is_about_all=True)
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_LINK)
     async def links(params: types.DocumentLinkParams) -> list[types.DocumentLink]:
         document = server.document(params.text_document.uri)
-        return [] if document is None else list(_links(server, document))
+        return [] if document is None else list(answers.links(server, document))
 
     @server.feature(
         types.TEXT_DOCUMENT_COMPLETION,
@@ -395,7 +302,7 @@ def _answer(server: Server) -> None:
         if document is None:
             return None
         again = types.Command("complete", RETRIGGER) if server.options.is_extension else None
-        return _completions(document.buffer, params.position, again)
+        return answers.completion_list(document.buffer, params.position, again)
 
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,
@@ -408,183 +315,8 @@ def _answer(server: Server) -> None:
         if document is None:
             return []
         return await document.session.ask(
-            lambda: list(_code_actions(server, document, params.range))
+            lambda: list(answers.code_actions(server, document, params.range))
         )
-
-
-def _lenses(document: Document) -> Iterator[types.CodeLens]:
-    seen: set[tuple[int, str]] = set()
-    for analysis in document.analyses():
-        for principal in analysis.graph.principals:
-            header = principal.resource.header
-            if header.path != document.path:
-                continue
-            title = describe.headline(principal, analysis.graph)
-            if (header.start, title) in seen:
-                continue
-            seen.add((header.start, title))
-            arguments = [document.buffer.uri, principal.address]
-            command = types.Command(title, EXPLAIN_PRINCIPAL, arguments=arguments)
-            yield types.CodeLens(analysis.ranges.range(header), command)
-
-
-def _links(server: Server, document: Document) -> Iterator[types.DocumentLink]:
-    data = document.buffer.data
-    lines = Lines(data)
-    session = document.session
-    for link in links_in(document.path, data, session.project.tree, server.pages):
-        target = server.uri_of(session, link.target) if link.is_path else link.target
-        place = types.Range(lines.position(link.start), lines.position(link.end))
-        yield types.DocumentLink(place, target, tooltip=link.tooltip)
-
-
-def _completions(
-    buffer: Buffer, position: types.Position, again: types.Command | None
-) -> types.CompletionList | None:
-    lines = Lines(buffer.data)
-    offset = lines.offset(position)
-    found = wanted_at(buffer.data[:offset].decode("utf-8", "replace"))
-    if found is None:
-        return None
-    wanted, typed = found
-    # what was typed is ASCII: a byte, a character and a UTF-16 unit are the same
-    start = types.Position(position.line, max(0, position.character - len(typed)))
-    items: list[types.CompletionItem] = []
-    for item in completions(wanted, typed):
-        if len(items) == MAX_ITEMS:
-            return types.CompletionList(is_incomplete=True, items=items)
-        items.append(
-            types.CompletionItem(
-                label=item.text,
-                kind=types.CompletionItemKind.Module
-                if item.continues
-                else types.CompletionItemKind.EnumMember,
-                detail=item.detail,
-                filter_text=item.text if item.text.lower().startswith(typed.lower()) else typed,
-                text_edit=types.TextEdit(types.Range(start, position), item.text),
-                command=again if item.continues else None,
-            )
-        )
-    is_incomplete = ":" not in typed
-    return types.CompletionList(is_incomplete=is_incomplete, items=items)
-
-
-def _code_actions(
-    server: Server, document: Document, place: types.Range
-) -> Iterator[types.CodeAction]:
-    lines = Lines(document.buffer.data)
-    start, end = lines.offset(place.start), lines.offset(place.end)
-    seen: set[str] = set()
-    for analysis in document.analyses():
-        cursor = Cursor(analysis, analysis.sources[document.path], start)
-        found = actions.findings_at(analysis, document.path, start, end)
-        maker = Diagnostics(analysis.ranges, server.pages, lambda path: path)
-        for offer in actions.offers(cursor, found):
-            if offer.title in seen:
-                continue
-            action = _code_action(server, document, offer, maker)
-            if action is not None:
-                seen.add(offer.title)
-                yield action
-
-
-def _code_action(
-    server: Server, document: Document, offer: Offer, maker: Diagnostics
-) -> types.CodeAction | None:
-    edit = server.workspace_edit(document.session, offer.edits)
-    if edit is None:
-        return None
-    action = types.CodeAction(
-        title=offer.title,
-        kind=types.CodeActionKind.QuickFix
-        if offer.is_fix
-        else types.CodeActionKind.RefactorRewrite,
-        diagnostics=[maker.of_finding(offer.finding)] if offer.finding is not None else None,
-        is_preferred=offer.is_preferred or None,
-        edit=edit,
-    )
-    if offer.rule and offer.finding is not None and server.options.is_extension:
-        action.edit = None
-        span = offer.finding.primary.span
-        arguments = [document.buffer.uri, offer.rule, span.start]
-        action.command = types.Command(offer.title, ASK_FOR_REASON, arguments=arguments)
-    return action
-
-
-# ---------------------------------------------------------------- commands
-
-
-def _obey(server: Server) -> None:
-    @server.command(SCAN_WORKSPACE)
-    async def scan_workspace(*_arguments: object) -> dict[str, int]:
-        for folder in server.workspace.folders.values():
-            name = uris.to_fs_path(folder.uri)
-            if name and Path(name).is_dir():
-                server.session_at(find_root([Path(name)]))
-        counts: dict[str, int] = {}
-        for session in server.sessions:
-            for severity, count in (await session.scan_workspace()).items():
-                counts[severity] = counts.get(severity, 0) + count
-        return counts
-
-    @server.command(SHOW_GRAPH)
-    async def show_graph(uri: str) -> str | None:
-        """The page with the picture of the file's root."""
-        document = server.document(uri)
-        if document is None:
-            return None
-
-        def draw() -> str | None:
-            from iam_preflight.graph.export import as_data
-            from iam_preflight.reporters.html_report import write_graph
-
-            for analysis in document.analyses():
-                stream = io.StringIO()
-                write_graph(as_data(analysis.graph), stream)
-                return stream.getvalue()
-            return None
-
-        return await document.session.ask(draw)
-
-    @server.command(EXPLAIN_PRINCIPAL)
-    async def explain(uri: str, address: str) -> str | None:
-        """What a principal comes to, as Markdown."""
-        document = server.document(uri)
-        if document is None:
-            return None
-
-        def tell() -> str | None:
-            for analysis in document.analyses():
-                for principal in analysis.graph.principals:
-                    if principal.address == address:
-                        return describe.principal_text(principal, analysis.graph)
-            return None
-
-        text = await document.session.ask(tell)
-        if text and not server.options.is_extension:
-            server.window_show_message(types.ShowMessageParams(types.MessageType.Info, text))
-        return text
-
-    @server.command(IGNORE)
-    async def ignore(uri: str, rule: str, start: int, reason: str) -> bool:
-        """Writes the comment that accepts a finding."""
-        document = server.document(uri)
-        if document is None:
-            return False
-
-        def find() -> types.WorkspaceEdit | None:
-            for analysis in document.analyses():
-                for finding in actions.findings_at(analysis, document.path, start, start):
-                    offer = actions.ignoring(finding, reason)
-                    if finding.rule == rule and offer is not None:
-                        return server.workspace_edit(document.session, offer.edits)
-            return None
-
-        edit = await document.session.ask(find)
-        if edit is None:
-            return False
-        answer = await server.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit))
-        return answer.applied
 
 
 def serve() -> None:
