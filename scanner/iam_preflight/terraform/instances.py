@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from iam_preflight.terraform.plan_join import Join
 
 MAX_MODULE_DEPTH = 32
+MODULE_STEPS = 500
+"""Expressions for which an instance of a module counts: modules multiply those that they call."""
 MODES = {"resource": "", "data": "data.", "ephemeral": "ephemeral."}
 
 
@@ -395,6 +397,11 @@ class ModuleInstance:
             self.root.configuration.note(ProblemKind.UNRESOLVED_MODULE, why, block)
             return call
         for repetition in repetitions(block, self.scope, address):
+            reached = self.budget.spend(MODULE_STEPS)
+            if reached:
+                hole = self.limit(reached, block.header)
+                call.why = call.why if call.instances else hole
+                break
             call.instances.append((repetition, self._child(module, block, address, repetition)))
         return call
 

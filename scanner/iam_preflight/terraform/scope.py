@@ -52,6 +52,11 @@ class Budget:
         self._more -= self.steps
         return ""
 
+    def spend(self, steps: int) -> str:
+        """Takes steps for something else; says which bound was reached where there are too few."""
+        self.steps -= steps
+        return self.renew() if self.steps < 0 else ""
+
     def refill(self) -> None:
         """As much as there was at first."""
         self._more = MAX_STEPS
