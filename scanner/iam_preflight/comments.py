@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
+import itertools
 import re
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -139,6 +140,7 @@ def _ignore(
 # ---------------------------------------------------------------- HCL
 
 _ELEMENTS = frozenset({"attribute", "block", "object_elem"})
+_VISIBLE = re.compile(rb"\S")
 _COLLECTIONS = frozenset({"tuple", "function_arguments"})
 
 
@@ -150,14 +152,17 @@ def _in_hcl(source: SourceFile) -> Iterator[Ignore]:
 
     root = Parser(Language(tree_sitter_hcl.language())).parse(source.data).root_node
     comments = sorted(_nodes(root, "comment"), key=lambda node: node.start_byte)
-    starts = [comment.start_byte for comment in comments]
-    for comment in comments:
+    following = _rows_after(source, comments)
+    tops = _Tops(root)
+    for comment, row in zip(comments, following, strict=True):
         if _IN_COMMENTS.search(source.data, comment.start_byte, comment.end_byte) is None:
             continue
         place = Span(source, comment.start_byte, comment.end_byte)
-        row = _row_covered(source, comment, comments, starts)
-        scope = _hcl_scope(source, root, row) if row is not None else None
-        block = _top_block(source, root, comment.start_byte)
+        own: int = comment.start_point[0]
+        is_trailing = bool(source.data[source.line_starts[own] : comment.start_byte].strip())
+        covered = own if is_trailing else row
+        scope = _hcl_scope(source, tops, covered) if covered is not None else None
+        block = tops.block(source, comment.start_byte)
         yield from _from_text(place.text, place, scope, block or scope)
 
 
@@ -170,32 +175,53 @@ def _nodes(root: Node, kind: str) -> Iterator[Node]:
         stack.extend(node.children)
 
 
-def _row_covered(
-    source: SourceFile, comment: Node, comments: list[Node], starts: list[int]
-) -> int | None:
-    """The row whose elements a comment is about: its own, or that of the next code."""
-    data = source.data
-    row: int = comment.start_point[0]
-    if data[source.line_starts[row] : comment.start_byte].strip():
-        return row
-    at = comment.end_byte
-    while at < len(data):
-        if data[at : at + 1].isspace():
-            at += 1
+def _rows_after(source: SourceFile, comments: list[Node]) -> list[int | None]:
+    """For each comment the row of the code that follows; None where a bracket closes first."""
+    index_at = {comment.start_byte: index for index, comment in enumerate(comments)}
+    rows: list[int | None] = [None] * len(comments)
+    for index in reversed(range(len(comments))):
+        found = _VISIBLE.search(source.data, comments[index].end_byte)
+        if found is None:
             continue
-        index = bisect.bisect_left(starts, at)
-        if index < len(starts) and starts[index] == at:
-            at = max(comments[index].end_byte, at + 1)
-            continue
-        return None if data[at : at + 1] in b"}])" else source.position(at).line - 1
-    return None
+        other = index_at.get(found.start())
+        if other is not None:
+            rows[index] = rows[other]
+        elif found.group() not in b"}])":
+            rows[index] = source.position(found.start()).line - 1
+    return rows
 
 
-def _hcl_scope(source: SourceFile, root: Node, row: int) -> Span:
+class _Tops:
+    """The blocks and arguments at the top of a file, to find those at a place among thousands."""
+
+    def __init__(self, root: Node) -> None:
+        bodies = [node for node in root.children if node.type == "body"]
+        self._nodes = [node for body in bodies for node in body.children]
+        self._starts = [node.start_byte for node in self._nodes]
+        self._rows = [node.start_point[0] for node in self._nodes]
+
+    def on(self, row: int) -> Iterator[Node]:
+        """Those that have something on a row."""
+        index = bisect.bisect_right(self._rows, row) - 1
+        while index >= 0 and self._nodes[index].end_point[0] >= row:
+            yield self._nodes[index]
+            index -= 1
+
+    def block(self, source: SourceFile, at: int) -> Span | None:
+        """The resource, data or module block around a byte."""
+        index = bisect.bisect_right(self._starts, at) - 1
+        if index < 0:
+            return None
+        node = self._nodes[index]
+        is_around = node.type == "block" and at < node.end_byte
+        return Span(source, node.start_byte, node.end_byte) if is_around else None
+
+
+def _hcl_scope(source: SourceFile, tops: _Tops, row: int) -> Span:
     """From the start of a row to the end of what starts on it."""
     start = source.line_starts[row]
     end = _line_end(source, row)
-    stack = [root]
+    stack = [*tops.on(row)]
     while stack:
         node = stack.pop()
         if node.start_point[0] > row or node.end_point[0] < row:
@@ -214,15 +240,6 @@ def _hcl_scope(source: SourceFile, root: Node, row: int) -> Span:
 def _line_end(source: SourceFile, row: int) -> int:
     starts = source.line_starts
     return starts[row + 1] if row + 1 < len(starts) else len(source.data)
-
-
-def _top_block(source: SourceFile, root: Node, at: int) -> Span | None:
-    """The resource, data or module block around a byte."""
-    for body in root.children:
-        for block in body.children if body.type == "body" else ():
-            if block.type == "block" and block.start_byte <= at < block.end_byte:
-                return Span(source, block.start_byte, block.end_byte)
-    return None
 
 
 # ---------------------------------------------------------------- YAML and JSON
@@ -297,6 +314,7 @@ def _in_json_comment(branch: Branch) -> Iterator[Ignore]:
 def _in_yaml_comments(source: SourceFile, tree: Branch) -> Iterator[Ignore]:
     scalars = _scalar_ranges(source)
     resources = tree.get("Resources")
+    code = _code_rows(source)
     for row, line_start in enumerate(source.line_starts):
         line = source.data[line_start : _line_end(source, row)]
         if not any(mark in line for mark in MARKS):
@@ -306,7 +324,7 @@ def _in_yaml_comments(source: SourceFile, tree: Branch) -> Iterator[Ignore]:
             continue
         place = Span(source, start, line_start + len(line.rstrip()))
         is_trailing = bool(source.data[line_start:start].strip())
-        covered = row if is_trailing else _next_code_row(source, row)
+        covered = row if is_trailing else _next(code, row)
         scope = _branch_scope(source, tree, covered) if covered is not None else None
         owners = resources.entries if resources is not None else ()
         owner = next((one.span for one in owners if one.span.contains(place)), None)
@@ -342,12 +360,16 @@ def _comment_start(line: bytes, line_start: int, scalars: list[tuple[int, int]])
     return None
 
 
-def _next_code_row(source: SourceFile, row: int) -> int | None:
-    for following in range(row + 1, len(source.line_starts)):
-        line = source.data[source.line_starts[following] : _line_end(source, following)].strip()
-        if line and not line.startswith(b"#"):
-            return following
-    return None
+def _code_rows(source: SourceFile) -> list[int]:
+    """The rows with more on them than a comment."""
+    starts = (*source.line_starts, len(source.data))
+    lines = (source.data[start:end].lstrip() for start, end in itertools.pairwise(starts))
+    return [row for row, line in enumerate(lines) if line and not line.startswith(b"#")]
+
+
+def _next(rows: list[int], row: int) -> int | None:
+    index = bisect.bisect_right(rows, row)
+    return rows[index] if index < len(rows) else None
 
 
 def _branch_scope(source: SourceFile, tree: Branch, row: int) -> Span:

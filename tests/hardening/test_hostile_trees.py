@@ -396,6 +396,29 @@ def test_broken_text_is_gone_through_once(broken: str) -> None:
     assert {problem.kind for problem in report.problems} == {ProblemKind.SYNTAX}
 
 
+def test_modules_that_multiply_come_to_an_end() -> None:
+    def calls(to: int) -> str:
+        body = f'source = "../m{to}"\n  count  = 10'
+        return "".join(f'module "c{number}" {{\n  {body}\n}}\n' for number in range(10))
+
+    files = {f"m{level}/main.tf": calls(level + 1) for level in range(8)}
+    report = scan_files({**files, "m8/main.tf": USER, "other/main.tf": USER}, NO_RULES)
+    assert ProblemKind.LIMIT in {problem.kind for problem in report.problems}
+    roots = {resource.deployment.path for resource in report.graph.resources}
+    assert "other" in roots
+
+
+@pytest.mark.parametrize("name", ["main.tf", "t.yaml"])
+def test_many_ignores_in_a_row_are_each_about_what_follows(name: str) -> None:
+    template = "Resources:\n  A:\n    Type: AWS::IAM::User\n"
+    ignores = "# iam-preflight: ignore[TAG-001] because\n" * 5_000
+    code = ignores + USER if name == "main.tf" else template.replace("  A", f"{ignores}  A")
+    report = text(name, code)
+    assert len(report.graph.resources) == 1
+    assert not [problem for problem in report.problems if "nothing follows" in problem.message]
+    assert not [*report.shown]
+
+
 READS = [f'read_terragrunt_config("terragrunt.hcl").locals.a{n}' for n in range(10)]
 
 
