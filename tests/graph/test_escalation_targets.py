@@ -309,6 +309,39 @@ def test_a_rule_may_start_the_build_that_it_is_for(service, is_told):
     assert bool(found("ESC-004", starter, build, project)) is is_told
 
 
+@pytest.mark.parametrize(
+    ("service", "is_told"), [("codepipeline.amazonaws.com", False), ("lambda.amazonaws.com", True)]
+)
+def test_roles_for_the_actions_of_a_pipeline_are_used_as_it_is_configured(service, is_told):
+    build = role("build", MANY, service="codebuild.amazonaws.com")
+    project = (
+        'resource "aws_codebuild_project" "x" {\n  name = "x"\n'
+        "  service_role = aws_iam_role.build.arn\n}\n"
+    )
+    taken_by = {"Principal": {"AWS": "${aws_iam_role.pipeline.arn}"}, "Action": "sts:AssumeRole"}
+    pipeline = role("pipeline", service=service)
+    action = role("action", allow("codebuild:StartBuild"), trust=taken_by)
+    assert bool(found("ESC-004", pipeline, action, build, project)) is is_told
+
+
+def test_what_a_parameter_names_is_hardly_everything():
+    project = (
+        'variable "bucket" {}\nresource "aws_codebuild_project" "x" {\n  name = "x"\n'
+        "  service_role = aws_iam_role.build.arn\n}\n"
+    )
+    starter = user(allow("codebuild:StartBuild"))
+    of_one = role(
+        "build",
+        allow("s3:GetObject", "arn:aws:s3:::${var.bucket}/*"),
+        service="codebuild.amazonaws.com",
+    )
+    assert all(
+        each.confidence is Confidence.LOW for each in found("ESC-004", starter, of_one, project)
+    )
+    of_all = role("build", MANY, service="codebuild.amazonaws.com")
+    assert the_one("ESC-004", starter, of_all, project).confidence is Confidence.HIGH
+
+
 def test_a_rule_that_may_become_administrator_is_told_all_the_same():
     build = role("build", service="codebuild.amazonaws.com", managed=ADMIN)
     project = (

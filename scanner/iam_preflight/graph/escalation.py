@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.policy.context import Context
     from iam_preflight.policy.document import Document, PrincipalPattern
+    from iam_preflight.policy.effective import Grant
     from iam_preflight.policy.evaluate import Decision, Reason
     from iam_preflight.resources import Resource
     from iam_preflight.source import Span
@@ -240,7 +241,7 @@ class Escalations:
         self._holders: dict[int, Principal] = {}
         """Whoever is given a policy that nobody in the code holds, by the policy."""
         self._power: dict[int, frozenset[str]] = {}
-        self._broad: dict[tuple[int, str], bool] = {}
+        self._broad: dict[tuple[int, str], Grant | None] = {}
         self._worths: dict[int, ActionSet] = {}
         self._ready: dict[tuple[frozenset[str], bool, MethodKind], tuple[Method, ...]] = {}
         self._trusted: dict[int, frozenset[str]] = {}
@@ -340,17 +341,31 @@ class Escalations:
         """Whether there is a sensitive action that it may do on everything."""
         return any(self._is_broad(principal, action) for action in self._worth_of(principal))
 
-    def _is_broad(self, principal: Principal, action: str) -> bool:
-        """Whether it may do an action on everything."""
+    def _is_broad(self, principal: Principal, action: str, *, is_sure: bool = False) -> bool:
+        """Whether it may do an action on everything; `is_sure`: whatever the unknowns are."""
         key = (id(principal), action)
-        found = self._broad.get(key)
-        if found is None:
-            found = self.graph.effective(principal).broad(action) is not None
-            self._broad[key] = found
-        return found
+        if key not in self._broad:
+            self._broad[key] = self.graph.effective(principal).broad(action)
+        grant = self._broad[key]
+        return grant is not None and (not is_sure or grant.breadth is Truth.YES)
 
     def _has_more_power(self, target: Principal, actor: Principal) -> bool:
         return any(not self._is_broad(actor, action) for action in self.power(target))
+
+    def _as_sure_as_gain(self, escalation: Escalation) -> Escalation:
+        """The escalation with low confidence where something unknown decides what it is good for.
+
+        A bucket that a parameter names may be every bucket, and is hardly that.
+        """
+        actor, target = escalation.actor, escalation.target
+        if target is None or self.is_powerful(target) or not self.exceeds(target, actor):
+            return escalation
+        if any(
+            self._is_broad(target, action, is_sure=True) and not self._is_broad(actor, action)
+            for action in self.power(target)
+        ):
+            return escalation
+        return replace(escalation, confidence=Confidence.LOW)
 
     def exceeds(self, target: Principal, actor: Principal) -> bool:
         """Whether becoming the target gives the actor something worth having."""
@@ -372,16 +387,45 @@ class Escalations:
         """Whether the actor is somebody who could choose to do it.
 
         Roles for EventBridge rules, for Batch or EMR themselves are used as they are configured:
-        what they may start or pass is how the service works. That only counts where it ends with
+        what they may start or pass is how the service works; so are roles that only such a role
+        takes, as for the actions of a pipeline. That only counts where it ends with
         an administrator and was written here, not in the policy that AWS made for the service.
         """
         actor = escalation.actor
-        if not _is_configured(actor):
+        if not self._is_configured(actor):
             return True
         own = {id(a.policy.document) for a in actor.held() if a.policy.origin is not _AWS_MANAGED}
         reasons = (use.reason for use in escalation.uses)
         is_own = any(reason is not None and id(reason.document) in own for reason in reasons)
         return is_own and self.makes_admin(escalation)
+
+    def _is_configured(self, role: Principal, asked: tuple[Principal, ...] = ()) -> bool:
+        """Whether only services that run no code of anybody's have a role, or roles of such."""
+        principals = _trusted_principals(role)
+        return bool(principals) and all(
+            _is_plain_service(principal)
+            or (
+                (taker := self._taker(principal, role)) is not None
+                and taker not in (role, *asked)
+                and self._is_configured(taker, (role, *asked))
+            )
+            for principal in principals
+        )
+
+    def _taker(self, principal: PrincipalPattern, role: Principal) -> Principal | None:
+        """The role of the code that a principal of another one's trust policy means."""
+        pattern = principal.pattern
+        if principal.kind != "AWS":
+            return None
+        found = self._roles_by_arn.get(pattern.text)
+        if pattern.reference is not None:
+            where = pattern.reference.deployment or role.resource.deployment.path
+            found = self.graph.lookup.at(where, pattern.reference.address, Principal) or found
+        return found if found is not None and self.is_in_reach(found, role) else None
+
+    @functools.cached_property
+    def _roles_by_arn(self) -> dict[str, Principal]:
+        return {role.arn.text: role for role in self.graph.roles}
 
     # ---- the kinds of methods
 
@@ -444,7 +488,7 @@ class Escalations:
                     continue
                 escalation = self._try(actor, method, _Binding(target))
                 if escalation is not None:
-                    yield escalation
+                    yield self._as_sure_as_gain(escalation)
 
     def _candidates(self, actor: Principal, method: Method) -> Iterable[Principal]:
         """Whom a method could reach at all: a role that has to be assumed must admit the actor."""
@@ -471,7 +515,7 @@ class Escalations:
             for role in filter(is_worth_it, self._passable(method)):
                 escalation = self._try(actor, method, _Binding(role))
                 if escalation is not None:
-                    yield escalation
+                    yield self._as_sure_as_gain(escalation)
 
     def of_unseen_workloads(self, actor: Principal) -> Iterator[Escalation]:
         """Ways to take over what runs as an administrator's role, where the code has no such thing.
@@ -512,7 +556,7 @@ class Escalations:
                     continue
                 escalation = self._try(actor, method, _Binding(role, workload))
                 if escalation is not None:
-                    yield escalation
+                    yield self._as_sure_as_gain(escalation)
 
     def _is_worth_reaching(
         self, actor: Principal, is_gain: Callable[[Principal, Principal], bool]
@@ -1183,15 +1227,10 @@ def _trusted_principals(role: Principal) -> list[PrincipalPattern]:
     return [p for statement in role.trust.document.statements for p in statement.principals]
 
 
-def _is_configured(role: Principal) -> bool:
-    """Whether nobody but services that run no code of anybody's may have a role."""
-    principals = _trusted_principals(role)
-    return bool(principals) and all(
-        principal.kind == "Service"
-        and principal.pattern.is_known
-        and principal.pattern.text not in code_services()
-        for principal in principals
-    )
+def _is_plain_service(principal: PrincipalPattern) -> bool:
+    """Whether a principal is a service that runs no code of anybody's."""
+    pattern = principal.pattern
+    return principal.kind == "Service" and pattern.is_known and pattern.text not in code_services()
 
 
 def _trusted_by(role: Principal) -> frozenset[str]:
