@@ -200,3 +200,19 @@ def test_sizes_do_not_count_white_space_nor_holes():
     assert size_of(held) == len('{"Statement":[{"Resource":"arn:"}]}')
     assert size_of(document("")) == 0
     assert size_limits()["managed"].characters == 6144
+
+
+@pytest.mark.parametrize(
+    ("principal", "count"),
+    [
+        ({"AWS": "AIDAEXAMPLEEXAMPLE123"}, 1),
+        ({"AWS": ["111122223333", "AROAEXAMPLEEXAMPLE123"]}, 1),
+        ({"AWS": "111122223333"}, 0),
+        ({"Federated": "AIDAEXAMPLEEXAMPLE123"}, 0),
+        ({"Service": "codebuild.amazon.com"}, 1),
+        ({"Service": ["ec2.amazonaws.com", "«var.service»"]}, 0),
+    ],
+)
+def test_principals_that_nobody_can_be(principal, count):
+    trust = statement(**{**TRUST, "Principal": principal})
+    assert len(problems(trust, DocumentUse.TRUST)) == count

@@ -140,7 +140,8 @@ def _flaws(statement: Statement, policy: Policy, graph: Graph, catalog: Catalog)
         spared := _held(left_open(statement, catalog), policy, graph)
     ):
         listed = ", ".join(sorted(spared)[:3]) + (" and more" if len(spared) > 3 else "")
-        message = f"without a second factor {listed} stay allowed"
+        stay = "stays" if len(spared) == 1 else "stay"
+        message = f"without a second factor {listed} {stay} allowed"
         hint = "spare only what it takes to set up a device: iam:EnableMFADevice and the like"
         place = statement.span_of("NotAction")
         yield _Flaw(statement, place, message, hint, "NotAction", statement.assumptions)

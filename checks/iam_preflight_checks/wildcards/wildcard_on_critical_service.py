@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.any_resource import AnyResourceRule, Wide
 from iam_preflight.findings import Framework, Persona, Severity
 from iam_preflight.knowledge.catalog import AccessLevel, ActionClass
+from iam_preflight.knowledge.worth import of_little_worth
 from iam_preflight.policy.scope import Strength
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ class WildcardOnCriticalService(AnyResourceRule):
         if not actions:
             return None
         changes = actions.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
-        telling = (changes | actions & catalog.sensitive) - classes[ActionClass.COMMONPLACE]
+        common = classes[ActionClass.COMMONPLACE] | of_little_worth(catalog)
+        telling = (changes | actions & catalog.sensitive) - common
         grave = telling & catalog.sensitive
         grave -= classes[ActionClass.SECRETS_AND_DATA] & catalog.expand("kms:*")
         if grave:
@@ -118,7 +120,7 @@ class WildcardOnCriticalService(AnyResourceRule):
             return _wide(exposure, telling, Severity.MEDIUM)
         if exposure.opening.covers_every_resource(is_sure=False):
             return _wide(exposure, actions, Severity.LOW, Persona.PEDANTIC)
-        if told := actions - classes[ActionClass.COMMONPLACE]:
+        if told := actions - common:
             return _wide(exposure, told, Severity.LOW, Persona.AUDITOR)
         return None
 

@@ -38,11 +38,15 @@ def _worth_file() -> _WorthFile:
     return read_data("action_worth.json", _WorthFile)
 
 
+def of_little_worth(catalog: Catalog) -> ActionSet:
+    """Sensitive actions that nearly every workload or person is given."""
+    return catalog.expand_all(_worth_file().little)
+
+
 def gravest(actions: ActionSet, catalog: Catalog) -> tuple[Worth, ActionSet]:
     """The most that any of some actions is worth, and those that are worth it."""
     data = _worth_file()
-    little = catalog.expand_all(data.little)
-    more = actions - little
+    more = actions - of_little_worth(catalog)
     most = more & catalog.expand_all(data.most) - catalog.expand_all(data.some)
     if most:
         return Worth.MOST, most

@@ -43,6 +43,7 @@ _WITH_RESOURCE = IDENTITY_USES | {DocumentUse.SCP, DocumentUse.RCP}
 _WITH_STRICT_SID = IDENTITY_USES | {DocumentUse.TRUST}
 _SID = re.compile(r"[0-9A-Za-z]*")
 _VENDOR = re.compile(r"[0-9A-Za-z.-]+")
+_UNIQUE_ID = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{12,}")
 _PARTITION = re.compile(r"aws(?:-[a-z-]+)?|\*")
 _QUANTIFIERS = ("", "forallvalues", "foranyvalue")
 
@@ -72,6 +73,7 @@ def _statement_problems(statement: Statement, use: DocumentUse) -> Iterator[Gram
         yield from _resource_problems(resource)
     for principal in statement.principals:
         yield from _service_problems(principal)
+        yield from _id_problems(principal)
         text = principal.pattern.text
         if principal.kind == "AWS" and principal.pattern.is_known and text != "*":
             if "*" in text or "?" in text:
@@ -95,6 +97,17 @@ def _service_problems(principal: PrincipalPattern) -> Iterator[GrammarProblem]:
         nearest = nearest_service_principal(text)
         hint = f", did you mean {nearest}?" if nearest else ""
         yield GrammarProblem(f'"{text}" is not a service principal{hint}', principal.span)
+
+
+def _id_problems(principal: PrincipalPattern) -> Iterator[GrammarProblem]:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids"""
+    text = principal.pattern.text
+    if principal.kind == "AWS" and principal.pattern.is_known and _UNIQUE_ID.fullmatch(text):
+        yield GrammarProblem(
+            f'principal "{text}" is the unique id of a user or role, which AWS shows in place of '
+            "one that was deleted: take it out, or name the ARN",
+            principal.span,
+        )
 
 
 def _element_problems(statement: Statement, use: DocumentUse) -> Iterator[GrammarProblem]:
