@@ -4,7 +4,7 @@ import pytest
 
 from iam_preflight.knowledge.catalog import catalog
 from iam_preflight.knowledge.legacy import legacy_names
-from iam_preflight.knowledge.worth import Worth, changing, gravest, permissions_management
+from iam_preflight.knowledge.worth import Worth, changing, gravest, managing_permissions
 
 facts = catalog()
 
@@ -40,5 +40,5 @@ def test_legacy_names_are_those_that_the_reference_lacks() -> None:
 
 
 def test_levels() -> None:
-    assert "iam:PutRolePolicy" in permissions_management(facts)
+    assert "iam:PutRolePolicy" in managing_permissions(facts)
     assert "s3:GetObject" not in changing(facts)

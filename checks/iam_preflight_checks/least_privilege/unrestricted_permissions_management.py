@@ -3,16 +3,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Framework, Severity
-from iam_preflight.knowledge.catalog import ActionClass
-from iam_preflight.knowledge.worth import permissions_management
+from iam_preflight.knowledge.worth import managing_permissions
 from iam_preflight.open_actions import OpenActionsRule
 
 if TYPE_CHECKING:
     from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.knowledge.catalog import Catalog
-
-ELSEWHERE = ("iam:CreateServiceLinkedRole", "iam:PassRole", "sts:*")
-"""Said by WILD-003 and LEAST-011, which know the conditions that limit them."""
 
 
 class UnrestrictedPermissionsManagement(OpenActionsRule):
@@ -80,6 +76,5 @@ class UnrestrictedPermissionsManagement(OpenActionsRule):
     )
 
     def wanted(self, catalog: Catalog) -> ActionSet:
-        classes = catalog.classes
-        changes = permissions_management(catalog) | classes[ActionClass.RESOURCE_EXPOSURE]
-        return changes - classes[ActionClass.CREDENTIALS] - catalog.expand_all(ELSEWHERE)
+        # how roles are taken is said by WILD-003 and LEAST-011, which know what limits it
+        return managing_permissions(catalog)

@@ -20,7 +20,8 @@ from iam_preflight.knowledge.worth import (
     Worth,
     changing,
     gravest,
-    permissions_management,
+    managing_permissions,
+    taking_roles,
     telling,
 )
 
@@ -96,16 +97,13 @@ def _of_services(whole: dict[str, tuple[Opening, ActionSet]], catalog: Catalog) 
 @functools.cache
 def _classes(catalog: Catalog) -> tuple[tuple[str, ActionSet], ...]:
     """What is told beside whole services, as clauses, with the actions that they are about."""
-    classes = catalog.classes
-    credentials = classes[ActionClass.CREDENTIALS]
-    permissions = permissions_management(catalog) | classes[ActionClass.RESOURCE_EXPOSURE]
-    # roles are passed and assumed for a purpose, of which the escalation rules know more
-    elsewhere = catalog.expand_all(("iam:CreateServiceLinkedRole", "iam:PassRole", "sts:*"))
-    changes = changing(catalog)
-    reading = classes[ActionClass.SECRETS_AND_DATA] | (credentials - changes - elsewhere)
+    classes, changes = catalog.classes, changing(catalog)
+    # roles are taken for a purpose, of which the escalation rules know more
+    credentials = classes[ActionClass.CREDENTIALS] - taking_roles(catalog)
+    reading = classes[ActionClass.SECRETS_AND_DATA] | (credentials - changes)
     return (
-        ("change the permissions of anything", permissions - credentials - elsewhere),
-        ("make or fetch credentials of anybody", (credentials & changes) - elsewhere),
+        ("change the permissions of anything", managing_permissions(catalog)),
+        ("make or fetch credentials of anybody", credentials & changes),
         ("read secrets or data of any name", reading),
     )
 

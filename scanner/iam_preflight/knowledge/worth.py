@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from iam_preflight.knowledge.catalog import AccessLevel
+from iam_preflight.knowledge.catalog import AccessLevel, ActionClass
 from iam_preflight.knowledge.reading import read_data
 
 if TYPE_CHECKING:
@@ -67,5 +67,19 @@ def telling(catalog: Catalog) -> ActionSet:
 
 
 @functools.cache
-def permissions_management(catalog: Catalog) -> ActionSet:
-    return catalog.everything.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)
+def taking_roles(catalog: Catalog) -> ActionSet:
+    """Actions by which services and sessions get roles: good or bad by the role, not alone."""
+    return catalog.expand_all(("iam:CreateServiceLinkedRole", "iam:PassRole", "sts:*"))
+
+
+@functools.cache
+def managing_permissions(catalog: Catalog) -> ActionSet:
+    """Every action that changes who may do what, but for credentials and the taking of roles.
+
+    Beside AWS's level *Permissions management* those that open a resource, although AWS calls
+    them writes.
+    """
+    classes = catalog.classes
+    changes = catalog.everything.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)
+    changes |= classes[ActionClass.RESOURCE_EXPOSURE]
+    return changes - classes[ActionClass.CREDENTIALS] - taking_roles(catalog)
