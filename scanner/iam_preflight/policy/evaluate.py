@@ -260,6 +260,8 @@ class _Case:
         return found
 
     def _weigh(self, found: _Findings, matcher: StatementMatcher, about: Answer) -> None:
+        if found.layer is Layer.IDENTITY and not matcher.statement.has_resource:
+            return  # AWS does not take it; an empty list in Terraform comes to that
         truth, doubt = about
         via = Via.ANYONE
         for answer in self._answers(matcher):

@@ -322,7 +322,8 @@ class Openings:
         outright = elsewhere = self.catalog.nothing
         sparing: list[tuple[ActionSet, Statement]] = []
         for statement in document.statements:
-            if statement.is_allow:
+            # without a resource (an empty list in Terraform) nobody can attach it
+            if statement.is_allow or not statement.has_resource:
                 continue
             actions = statement_actions(statement, self.catalog, is_sure=True)
             if is_unconditional(statement, everywhere=True):
