@@ -230,6 +230,33 @@ def test_a_glance_has_what_was_typed_and_keeps_the_rest(
     assert "LEAST-001" in {finding.rule for finding in project.glance(key).shown}
 
 
+def test_principals_that_the_code_does_not_make_are_followed_too(
+    tmp_path: Path, rules: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects, "WORTH_A_GLANCE", 0.0)
+    text = """
+resource "aws_iam_policy" "p" {
+  name   = "p"
+  policy = jsonencode({
+    Statement = [{ Effect = "Allow", Action = "s3:ListBucket", Resource = "*" }]
+  })
+}
+resource "aws_iam_role_policy_attachment" "a" {
+  role       = "somebody-else"
+  policy_arn = aws_iam_policy.p.arn
+}
+"""
+    project = Project(tmp_path, rules, Preferences())
+    for action in ("s3:ListBucket", "iam:*", "iam:CreatePolicyVersion", "s3:ListBucket"):
+        texts = {"main.tf": text.replace("s3:ListBucket", action)}
+        project.opened("main.tf", texts["main.tf"].encode())
+        project.change({"main.tf"})
+        (key,) = project.keys_of("main.tf")
+        expected = answer(fresh(tmp_path, rules, texts))
+        assert answer(project.glance(key)) == expected, action
+        assert answer(project.complete(key)) == expected, action
+
+
 def test_a_cancelled_analysis_loses_nothing(folder: Path, rules: Registry) -> None:
     project = Project(folder, rules, Preferences())
     project.opened("main.tf", MAIN.encode())

@@ -47,7 +47,7 @@ class Names:
             holders = sorted(holder.address for holder in policy.holders)
             bounded = sorted(principal.address for principal in policy.bounds)
             self.signatures[name] = (policy.use, tuple(holders), tuple(bounded))
-        for principal in graph.principals:
+        for principal in (*graph.principals, *graph.elsewhere):
             owner = principal.resource
             name = self._add(principal, ("principal", owner.deployment.path, owner.address))
             self.signatures[name] = _held(principal)
@@ -80,6 +80,10 @@ class Names:
                 found.add(self.of(resource))
         for principal in self._graph.principals:
             if id(principal.resource) in touched:
+                found.add(self.of(principal))
+        for principal in self._graph.elsewhere:  # whom policies do not name as their holders
+            owners = (principal.resource, *(one.policy.resource for one in principal.held()))
+            if any(id(owner) in touched for owner in owners):
                 found.add(self.of(principal))
         return found
 

@@ -7,6 +7,7 @@ content with either.
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -65,13 +66,16 @@ class Server(LanguageServer):
             return None
         file = Path(name)
         try:
+            os.fsencode(file)
             folder = file.parent.resolve()
-        except OSError:
+        except (OSError, ValueError):
             return None
         top = self._tops.get(folder)
         if top is None:
             existing = next((one for one in (folder, *folder.parents) if one.is_dir()), folder)
             top = self._tops[folder] = find_root([existing])
+        if top == top.parent:  # the whole disk, which takes minutes to go through
+            return None
         if top not in self._sessions:
             self._sessions[top] = self._start(top)
         return self._sessions[top], (folder / file.name).relative_to(top).as_posix()
