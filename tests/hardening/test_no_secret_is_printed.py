@@ -418,6 +418,32 @@ resource "aws_iam_role" "a" {
         check(output("graph", tmp_path, "-f", name))
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["upper(var.x)", "upper(var.y)", 'split("/", var.y)[0]', 'replace(var.y, "/", ":")', "var.x"],
+)
+def test_what_is_made_of_a_secret_is_one(tmp_path: Path, word: str) -> None:
+    """Actions are taken for AWS's own words, which are nobody's secret."""
+    (tmp_path / "main.tf").write_text(f"""
+variable "x" {{
+  sensitive = true
+  default   = "canary-key"
+}}
+variable "y" {{
+  sensitive = true
+  default   = "s3:canary/more"
+}}
+resource "aws_iam_user_policy" "a" {{
+  user   = "somebody"
+  policy = jsonencode({{
+    Statement = [{{ Effect = "Allow", Action = [{word}, "s3:GetObject"], Resource = "*" }}]
+  }})
+}}
+""")
+    for name in FORMATS:
+        check(output("scan", tmp_path, "-f", name, "--persona", "auditor"))
+
+
 def test_words_of_the_report_itself_are_no_secrets(tmp_path: Path) -> None:
     words = ("critical", "findings", "medium", "main.tf", "aws_iam_user", "primary")
     variables = [

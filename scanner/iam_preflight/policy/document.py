@@ -111,10 +111,14 @@ def pattern_from(value: Value, assumptions: Assumptions = ()) -> Pattern | None:
 def word_from(value: Value, assumptions: Assumptions = ()) -> Pattern | None:
     """A word of AWS's own, like the name of an action, as a pattern: nobody's secret.
 
-    A plan marks a policy as sensitive as a whole, for whatever one value went into it.
+    A plan marks a policy as sensitive as a whole, for whatever one value went into it. What has
+    neither a colon nor a dot is no such word, and may be anything.
     """
     pattern = pattern_from(value, assumptions)
-    return replace(pattern, is_sensitive=False) if pattern is not None else None
+    if pattern is None or not pattern.is_sensitive:
+        return pattern
+    texts = [part for part in pattern.parts if isinstance(part, str)]
+    return replace(pattern, is_sensitive=not any(":" in text or "." in text for text in texts))
 
 
 def _is_no_secret(parts: list[str | Unknown]) -> bool:

@@ -27,6 +27,8 @@ from iam_preflight.values import (
     MAX_ARMS,
     Assumptions,
     Choice,
+    Known,
+    Listing,
     Reason,
     Unknown,
     Value,
@@ -99,12 +101,22 @@ def call(invocation: Invocation, arguments: tuple[Value, ...]) -> Value:
     return _call(invocation, function, arguments)
 
 
+def _noted(invocation: Invocation, value: Value) -> Value:
+    """The same value. Another text that is made of a sensitive one is a secret, too."""
+    for one in value.items if isinstance(value, Listing) else (value,):
+        if isinstance(one, Known) and one.sensitive:
+            pieces = [piece for piece in one.fragments if piece.sensitive]
+            for secret in [Known(piece.text, piece.span) for piece in pieces] or [one]:
+                invocation.scope.frame.keep_secret(secret)
+    return value
+
+
 def _call(invocation: Invocation, function: Function, arguments: tuple[Value, ...]) -> Value:
     for argument in arguments:
         if isinstance(argument, Unknown) and argument.reason is Reason.ERROR:
             return argument
     try:
-        return function(invocation, arguments)
+        return _noted(invocation, function(invocation, arguments))
     except NotKnown as missing:
         reason = missing.reason
         if reason is Reason.FUNCTION:
