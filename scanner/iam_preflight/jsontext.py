@@ -29,6 +29,7 @@ from iam_preflight.values import (
     Text,
     Unknown,
     Value,
+    arms_of,
     join_parts,
     parts_of,
     show,
@@ -145,6 +146,23 @@ def parse_json(text: Value) -> Value:
     if parts is None:
         raise JsonError("not a string", text.span)
     return parse_parts(parts, text.span)
+
+
+def object_of(value: Value | None) -> Mapping | None:
+    """An object that is written as such or as JSON text; None where there is none."""
+    for _, arm in arms_of(value) if value is not None else ():
+        match arm:
+            case Mapping():
+                return arm
+            case Json(value=Mapping() as inner):
+                return inner
+            case Known(value=str()):
+                try:
+                    parsed = parse_json(arm)
+                except JsonError:
+                    return None
+                return parsed if isinstance(parsed, Mapping) else None
+    return None
 
 
 def flatten(parts: Sequence[Fragment | Unknown], whole: Span) -> tuple[str, Origin]:

@@ -199,6 +199,12 @@ class Span(Struct, frozen=True):
     def text(self) -> str:
         return self.source.data[self.start : self.end].decode("utf-8", "replace")
 
+    def to(self, other: Span) -> Span:
+        """From here to the end of another place; this alone where that is not further on."""
+        if self.source is other.source and other.end >= self.start:
+            return Span(self.source, self.start, other.end)
+        return self
+
     def contains(self, other: Span) -> bool:
         return self.source is other.source and self.start <= other.start and other.end <= self.end
 

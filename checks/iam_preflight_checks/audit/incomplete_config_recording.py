@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.baseline import baseline_of, flag, provides
+from iam_preflight.graph.config_recorders import RECORDER, omission_of
 from iam_preflight.graph.targets import resource_of
 from iam_preflight.knowledge.audit import audit_facts
 from iam_preflight.resources import Framework as Language
 from iam_preflight.rules import Rule
-from iam_preflight.values import blocks_of, bool_of, items_of, show, text_of
+from iam_preflight.values import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph
     from iam_preflight.resources import Resource
     from iam_preflight.source import Span
-    from iam_preflight.values import Mapping
 
-RECORDER = "aws_config_configuration_recorder"
 STATUS = "aws_config_configuration_recorder_status"
 AGGREGATOR = "aws_config_configuration_aggregator"
 
@@ -91,7 +90,7 @@ class IncompleteConfigRecording(Rule):
 
     def check_graph(self, graph: Graph) -> Iterator[Finding]:
         recorders = graph.of_type(RECORDER)
-        missing = {id(one): _left_out(one) for one in recorders}
+        missing = {id(one): omission_of(one) for one in recorders}
         if recorders and all(missing.values()):
             for recorder in recorders:
                 yield from self._without_iam(recorder, missing[id(recorder)])
@@ -177,37 +176,3 @@ class IncompleteConfigRecording(Rule):
             hint="use the service-linked role AWSServiceRoleForConfig",
             evidence="role_arn",
         )
-
-
-def _left_out(recorder: Resource) -> tuple[Span, str] | None:
-    """Where and why a recorder does not record IAM; None where it does, or may do so."""
-    groups = [block for _, block in blocks_of(recorder.get("recording_group"))]
-    if not groups:
-        return recorder.header, "global types are left out unless they are asked for"
-    group = groups[0]
-    for _, exclusion in blocks_of(group.get("exclusion_by_resource_types")):
-        for _, item in items_of(exclusion.get("resource_types")):
-            if (text_of(item) or "").startswith("AWS::IAM::"):
-                return item.span, "it excludes IAM's types"
-    if _uses_exclusion(group):
-        return None
-    listed = list(items_of(group.get("resource_types")))
-    everything = group.get("all_supported")
-    if listed or (everything is not None and bool_of(everything) is False):
-        if any((text_of(item) or "AWS::IAM::").startswith("AWS::IAM::") for _, item in listed):
-            return None
-        first = listed[0][1].span if listed else group.span
-        return first, "IAM's types are not among those it lists"
-    global_types = group.get("include_global_resource_types")
-    if global_types is not None and bool_of(global_types) is not False:
-        return None
-    place = group.span if global_types is None else global_types.span
-    return place, "global types are left out"
-
-
-def _uses_exclusion(group: Mapping) -> bool:
-    """Recording everything but some types takes in the global ones too."""
-    return any(
-        text_of(block.get("use_only")) == "EXCLUSION_BY_RESOURCE_TYPES"
-        for _, block in blocks_of(group.get("recording_strategy"))
-    )

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from iam_preflight.cloudformation.scalars import fragments_of, with_fragments
 from iam_preflight.cloudformation.scope import MAX_LABEL, Scope, label_of
 from iam_preflight.cloudformation.texts import Cutter, concatenate, flat_items, placed
-from iam_preflight.source import Span
 from iam_preflight.values import (
     MAX_ARMS,
     Absent,
@@ -48,6 +47,8 @@ from iam_preflight.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from iam_preflight.source import Span
 
 MAX_ITEMS = 4096
 """Most items that a loop goes through."""
@@ -446,12 +447,7 @@ def _split(argument: Value, span: Span, scope: Scope) -> Value:
 
 
 def _place_of(parts: list[Fragment | Unknown], span: Span) -> Span:
-    if not parts:
-        return span
-    first, last = parts[0].span, parts[-1].span
-    if first.source is last.source and last.end >= first.start:
-        return Span(first.source, first.start, last.end)
-    return first
+    return parts[0].span.to(parts[-1].span) if parts else span
 
 
 def _select(argument: Value, span: Span, scope: Scope) -> Value:

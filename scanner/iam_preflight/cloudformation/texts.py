@@ -250,12 +250,7 @@ class Cutter:
     def span(self, start: int, end: int) -> Span | None:
         """The place of a stretch of the text."""
         found = list(self.pieces(start, end))
-        if not found:
-            return None
-        first, last = found[0].span, found[-1].span
-        if first.source is last.source and last.end >= first.start:
-            return Span(first.source, first.start, last.end)
-        return first
+        return found[0].span.to(found[-1].span) if found else None
 
 
 def _slice(fragment: Fragment, left: int, right: int) -> Fragment:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from iam_preflight.jsontext import JsonError, parse_json
+from iam_preflight.jsontext import object_of
 from iam_preflight.knowledge.audit import audit_facts
 from iam_preflight.values import (
     Json,
@@ -93,7 +93,7 @@ def _single(resource: Resource) -> Iterator[ManagedRule]:
         value = source.get("source_identifier")
         identifier = text_of(value)
         if value is not None and identifier and text_of(source.get("owner")) == "AWS":
-            given = _object(resource.get("input_parameters"))
+            given = object_of(resource.get("input_parameters"))
             yield ManagedRule(identifier, resource, value.span, given)
 
 
@@ -102,25 +102,8 @@ def _of_organization(resource: Resource) -> Iterator[ManagedRule]:
     identifier = text_of(value)
     if value is not None and identifier:
         yield ManagedRule(
-            identifier, resource, value.span, _object(resource.get("input_parameters"))
+            identifier, resource, value.span, object_of(resource.get("input_parameters"))
         )
-
-
-def _object(value: Value | None) -> Mapping | None:
-    """Parameters as an object, also from JSON text."""
-    for _, arm in arms_of(value) if value is not None else ():
-        match arm:
-            case Mapping():
-                return arm
-            case Json(value=Mapping() as inner):
-                return inner
-            case Known():
-                try:
-                    parsed = parse_json(arm)
-                except JsonError:
-                    return None
-                return parsed if isinstance(parsed, Mapping) else None
-    return None
 
 
 # ---------------------------------------------------------------- conformance packs

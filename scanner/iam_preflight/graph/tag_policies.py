@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from iam_preflight.graph.organization import ATTACHMENT_TYPE
-from iam_preflight.jsontext import JsonError, parse_json
+from iam_preflight.jsontext import object_of
 from iam_preflight.resources import Resource
-from iam_preflight.values import Json, Known, Mapping, arms_of, items_of, text_of
+from iam_preflight.values import Mapping, items_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def tag_policies(graph: Graph) -> tuple[TagPolicy, ...]:
     for resource in graph.of_type(POLICY_TYPE):
         if resource.text("type") != "TAG_POLICY":
             continue
-        content = _content(resource.get("content"))
+        content = object_of(resource.get("content"))
         rules = tuple(_rules(content)) if content is not None else ()
         found.append(TagPolicy(resource, rules, content is not None, id(resource) in attached))
     return tuple(found)
@@ -67,22 +67,6 @@ def _attached(graph: Graph) -> Iterator[int]:
         value = attachment.get("policy_id")
         for _, policy, _ in graph.lookup.find_all(value, Resource, attachment):
             yield id(policy)
-
-
-def _content(value: Value | None) -> Mapping | None:
-    for _, arm in arms_of(value) if value is not None else ():
-        match arm:
-            case Mapping():
-                return arm
-            case Json(value=Mapping() as inner):
-                return inner
-            case Known(value=str()):
-                try:
-                    parsed = parse_json(arm)
-                except JsonError:
-                    return None
-                return parsed if isinstance(parsed, Mapping) else None
-    return None
 
 
 def _rules(content: Mapping) -> Iterator[KeyRule]:
