@@ -133,7 +133,8 @@ def _tree(data: bytes) -> Tree:
     """What tree-sitter makes of a text; of one that is broken all over, what has an error.
 
     The time that it takes to make sense of errors grows with the square of the text. Such a text
-    is better cut into pieces at once, which is what is done with any that has an error.
+    is better cut into pieces at once, which is what is done with any that has an error. (Versions
+    of tree-sitter before 0.26.1 crash when they are asked to tell of their progress.)
     """
     parser = _parser()
     if len(data) <= LONG:
