@@ -94,7 +94,9 @@ class _Bench:
                 continue
             command = tool.command(self.environments.of(tool), folder)
             print(f"{folder.name}: {tool.name}", file=sys.stderr)
-            found.append(Comparison(folder.name, tool.name, self._measure(command)))
+            result = self._measure(command)
+            has_given_up = not tool.gives_up.isdisjoint(result.codes)
+            found.append(Comparison(folder.name, tool.name, result, has_given_up))
         return found
 
     def curves(self, corpus: Path) -> list[Curve]:

@@ -45,6 +45,11 @@ class Measurement:
         return int(statistics.median(sample.peak for sample in self.samples))
 
     @property
+    def codes(self) -> frozenset[int]:
+        """What the runs exited with."""
+        return frozenset(sample.code for sample in self.samples)
+
+    @property
     def is_killed(self) -> bool:
         """Whether a run was cut off, so that the numbers are at least what it takes."""
         return any(sample.code < 0 for sample in self.samples)

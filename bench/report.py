@@ -22,6 +22,8 @@ class Comparison:
     subject: str
     tool: str
     result: Measurement
+    has_given_up: bool = False
+    """Whether it did not get through the input: its numbers say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,9 @@ def _lines(report: Report, picture: str) -> Iterator[str]:
     for one in (*report.versions, *report.comparisons):
         ours.setdefault(one.subject, one.result.cpu)
         result = one.result
+        if one.has_given_up:
+            yield f"| {one.subject} | {one.tool} | gave up | | | |"
+            continue
         least = "> " if result.is_killed else ""
         yield (
             f"| {one.subject} | {one.tool} | {least}{result.wall:.2f} | {least}{result.cpu:.2f} "

