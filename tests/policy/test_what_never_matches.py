@@ -157,3 +157,13 @@ def test_holes_in_place_of_account_and_region_say_what_kind_it_is():
 
 def test_one_fitting_resource_is_enough():
     assert idle("s3:GetObject", "arn:aws:s3:::orders", "arn:aws:s3:::orders/*") == []
+
+
+def test_an_operator_that_aws_does_not_have_is_no_matter_of_types():
+    given = {
+        "String    StringEquals": {"iam:PermissionsBoundary": "arn:aws:iam::111122223333:policy/x*"}
+    }
+    statement = {"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": given}
+    held = policy(statement)
+    (condition,) = held.statements[0].conditions
+    assert type_fault(condition, catalog()) is None

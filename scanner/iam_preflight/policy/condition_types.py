@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from iam_preflight.policy.conditions import TEXT_OPERATORS, network_of, number_of
+from iam_preflight.policy.conditions import KNOWN_OPERATORS, TEXT_OPERATORS, network_of, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,9 +70,9 @@ class TypeFault(Struct, frozen=True):
 def type_fault(condition: Condition, catalog: Catalog) -> TypeFault | None:
     """What is wrong with a condition for sure; None for nothing, or where something is unknown."""
     key = catalog.condition_key(condition.key_name) if condition.key.is_known else None
-    if key is None or condition.assumptions:
-        return None
     how = condition.operator
+    if key is None or condition.assumptions or how.base not in KNOWN_OPERATORS:
+        return None
     if key.is_global and key.is_multivalued and not how.quantifier and how.base != "null":
         return TypeFault(
             condition,
