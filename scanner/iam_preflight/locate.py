@@ -48,8 +48,7 @@ class Locator:
         return held[1]
 
     def _of_resource(self, resource: Resource) -> str | None:
-        accounts = resource.provider.account_ids
-        account = accounts[0] if len(accounts) == 1 else None
+        account = resource.provider.account_id
         name = resource.text("name") or resource.name
         return self._known.of_resource(resource, tags_of(resource), account, name)
 

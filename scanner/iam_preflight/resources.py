@@ -82,6 +82,12 @@ class Provider(Struct, frozen=True):
         return tuple(text for text in allowed if text is not None)
 
     @property
+    def account_id(self) -> str | None:
+        """The one account that the provider may deploy to; None where it names none or several."""
+        accounts = self.account_ids
+        return accounts[0] if len(accounts) == 1 else None
+
+    @property
     def role_arn(self) -> Value | None:
         """The role that the provider assumes."""
         for _, block in blocks_of(self.get("assume_role")):

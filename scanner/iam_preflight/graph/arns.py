@@ -69,9 +69,8 @@ def _placeholder(name: str, resource: Resource) -> list[str | Unknown]:
         case "partition":
             return [partition_of(resource)]
         case "account":
-            accounts = resource.provider.account_ids
-            hole = Unknown(Reason.ACCOUNT, "account", span)
-            return [accounts[0] if len(accounts) == 1 else hole]
+            account = resource.provider.account_id
+            return [account if account is not None else Unknown(Reason.ACCOUNT, "account", span)]
         case "region":
             region = text_of(resource.provider.get("region"))
             return [region if region is not None else Unknown(Reason.REGION, "region", span)]

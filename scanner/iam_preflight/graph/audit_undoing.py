@@ -112,9 +112,9 @@ class Undoings:
 
 def _is_near(principal: Principal, target: Resource) -> bool:
     """Whether both are in one account, as far as the code says."""
-    accounts = target.provider.account_ids
-    if principal.account is not None and len(accounts) == 1:
-        return principal.account == accounts[0]
+    account = target.provider.account_id
+    if principal.account is not None and account is not None:
+        return principal.account == account
     return principal.resource.deployment.path == target.deployment.path
 
 

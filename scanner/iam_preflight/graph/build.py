@@ -503,8 +503,7 @@ class _Builder:
             key = (resource.deployment.path, kind, show(item))
             known = self.elsewhere.get(key)
             if known is None:
-                accounts = resource.provider.account_ids
-                account = accounts[0] if len(accounts) == 1 else None
+                account = resource.provider.account_id
                 known = self.elsewhere[key] = Principal(
                     kind=kind,
                     resource=resource,

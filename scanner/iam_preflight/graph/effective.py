@@ -113,8 +113,7 @@ class Permissions:
         """The resource control policies that bind a resource, whoever asks for it."""
         if not self.organization:
             return ()
-        accounts = resource.provider.account_ids
-        chain = self.organization.chain_above(accounts[0] if len(accounts) == 1 else None, resource)
+        chain = self.organization.chain_above(resource.provider.account_id, resource)
         full = managed_policy(FULL_ACCESS) or _everything(resource.header)
         return self.organization.levels_of(chain, DocumentUse.RCP, full)
 

@@ -169,8 +169,7 @@ class Guardrails:
     @functools.cached_property
     def _management_account(self) -> str | None:
         """The account that the organization's own provider deploys to, where the code says so."""
-        accounts = self.management.provider.account_ids if self.management is not None else ()
-        return accounts[0] if len(accounts) == 1 else None
+        return self.management.provider.account_id if self.management is not None else None
 
 
 def _names(target: Target) -> Iterable[str]:

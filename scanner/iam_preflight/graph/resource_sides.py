@@ -173,9 +173,9 @@ def _caller(text: str, account: str) -> Caller:
 
 def _account(policy: Policy) -> str | Pattern:
     """The account of a resource: the one that its provider says, or that is deployed to."""
-    accounts = policy.resource.provider.account_ids
-    if len(accounts) == 1:
-        return accounts[0]
+    account = policy.resource.provider.account_id
+    if account is not None:
+        return account
     span = policy.resource.header
     return Pattern((Unknown(Reason.ACCOUNT, "account", span),), span)
 

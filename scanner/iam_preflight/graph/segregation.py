@@ -76,8 +76,7 @@ class Segregation:
 
     def of_resource(self, resource: Resource) -> Placement | None:
         """The environment of a resource that the code has, by what it says of itself."""
-        accounts = resource.provider.account_ids
-        account = accounts[0] if len(accounts) == 1 else None
+        account = resource.provider.account_id
         return self._of(resource, account, resource.text("name") or resource.text("bucket") or "")
 
     def _of(self, resource: Resource, account: str | None, name: str) -> Placement | None:

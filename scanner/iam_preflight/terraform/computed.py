@@ -202,8 +202,8 @@ def place_parts(
 
 
 def _account(provider: Provider, span: Span) -> Pieces:
-    if len(provider.account_ids) == 1:
-        return [Fragment(provider.account_ids[0], span)]
+    if provider.account_id is not None:
+        return [Fragment(provider.account_id, span)]
     role = provider.role_arn
     if role is not None:
         section = _section(parts_of(role) or (), 4)
