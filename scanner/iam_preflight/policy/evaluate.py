@@ -18,7 +18,14 @@ from iam_preflight.knowledge.catalog import catalog as shipped_catalog
 from iam_preflight.policy.callers import Caller, CallerKind, Via
 from iam_preflight.policy.conditions import date_of
 from iam_preflight.policy.context import UNKNOWN_CONTEXT, Context, pattern_text
-from iam_preflight.policy.globs import Wildcards, is_anything, may_meet, text_tokens
+from iam_preflight.policy.globs import (
+    ARN_COLONS,
+    Wildcards,
+    fields_of,
+    is_anything,
+    may_meet,
+    text_tokens,
+)
 from iam_preflight.policy.match import text_matches
 from iam_preflight.policy.matchers import YES, DocumentMatcher, ResourceArn
 from iam_preflight.policy.truth import Doubt, Truth, all_of, any_of
@@ -408,19 +415,9 @@ class _Case:
 @functools.lru_cache(maxsize=65536)
 def _account_in(arn: Tokens) -> Tokens:
     """The account that an ARN names; nothing where it is left open."""
-    fields = _fields(arn)
-    account = fields[4] if len(fields) > 5 else ()
+    fields = fields_of(arn)
+    account = fields[4] if len(fields) > ARN_COLONS else ()
     return account if all(not sign.startswith(("*", "?")) for sign in account) else ()
-
-
-def _fields(arn: Tokens) -> list[Tokens]:
-    fields: list[list[str]] = [[]]
-    for sign in arn:
-        if sign == ":" and len(fields) < 6:
-            fields.append([])
-        else:
-            fields[-1].append(sign)
-    return [tuple(each) for each in fields]
 
 
 def _requires_resource_policy(action: str) -> bool:

@@ -339,6 +339,20 @@ def _segments(arn: Tokens) -> tuple[Tokens, ...] | None:
     return None
 
 
+def fields_of(arn: Tokens) -> list[Tokens]:
+    """The fields of an ARN pattern as far as it has any, the sixth one whole.
+
+    A wildcard that may reach over a colon stays in the field that it stands in.
+    """
+    fields: list[list[str]] = [[]]
+    for sign in arn:
+        if sign == ":" and len(fields) <= ARN_COLONS:
+            fields.append([])
+        else:
+            fields[-1].append(sign)
+    return [tuple(field) for field in fields]
+
+
 def _joined(segments: list[Tokens]) -> Tokens:
     first, *rest = segments
     return (*first, *(sign for segment in rest for sign in (":", *segment)))

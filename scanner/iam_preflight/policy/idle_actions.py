@@ -17,6 +17,7 @@ from iam_preflight.policy.context import texts_of
 from iam_preflight.policy.globs import (
     ARN_COLONS,
     Wildcards,
+    fields_of,
     has_symbols,
     may_meet,
     text_tokens,
@@ -62,19 +63,12 @@ def idle_actions(statement: Statement, catalog: Catalog) -> Iterator[tuple[Patte
 def _settled(pattern: Pattern) -> Tokens | None:
     """An ARN of which everything is known but perhaps partition, region and account."""
     tokens = tokenize(texts_of(pattern.parts), Wildcards.ARN)
-    fields = _fields(tokens)
+    fields = fields_of(tokens)
     if len(fields) <= ARN_COLONS or pattern.assumptions or "${" in pattern.text:
         return None
     service, name = fields[2], fields[ARN_COLONS]
     is_known = all(len(sign) == 1 for sign in service) and not has_symbols(name)
     return tokens if is_known and len(name[:1]) == 1 and len(name[0]) == 1 else None
-
-
-def _fields(arn: Tokens) -> list[Tokens]:
-    """The fields of an ARN, the last one whole."""
-    colons = [at for at, sign in enumerate(arn) if sign == ":"][:ARN_COLONS]
-    starts = [0, *(at + 1 for at in colons)]
-    return [arn[start:end] for start, end in zip(starts, [*colons, len(arn)], strict=True)]
 
 
 def _takes_any(actions: ActionSet, arns: list[Tokens], catalog: Catalog) -> bool:
@@ -105,4 +99,4 @@ def _fits(template: str, arn: Tokens) -> bool:
     placeholders = _PLACEHOLDER.findall(name)
     if "*" in name or not placeholders or not set(placeholders) <= set(_names().without_slash):
         return True
-    return _fields(arn)[ARN_COLONS].count("/") <= name.count("/")
+    return fields_of(arn)[ARN_COLONS].count("/") <= name.count("/")

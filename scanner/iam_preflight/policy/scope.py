@@ -26,6 +26,7 @@ from iam_preflight.policy.globs import (
     Relation,
     Symbol,
     Wildcards,
+    fields_of,
     is_anything,
     may_meet,
     relation,
@@ -115,15 +116,10 @@ def _opened(template: str, *wildcard: str) -> Tokens:
 @functools.lru_cache(maxsize=65536)
 def _fields(pattern: Tokens) -> list[Tokens]:
     """An ARN pattern's six fields; one that ends early with `*` has it for all that follow."""
-    fields: list[list[str]] = [[]]
-    for sign in pattern:
-        if sign == ":" and len(fields) <= ARN_COLONS:
-            fields.append([])
-        else:
-            fields[-1].append(sign)
-    if len(fields) <= ARN_COLONS and fields[-1][-1:] == [ANY]:
-        fields.extend([ANY] for _ in range(ARN_COLONS + 1 - len(fields)))
-    return [tuple(field) for field in fields]
+    fields = fields_of(pattern)
+    if len(fields) <= ARN_COLONS and fields[-1][-1:] == (ANY,):
+        fields.extend((ANY,) for _ in range(ARN_COLONS + 1 - len(fields)))
+    return fields
 
 
 def breadth(statement: Statement, action: Action) -> tuple[Truth, Pattern | None]:
