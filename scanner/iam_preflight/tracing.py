@@ -6,6 +6,7 @@ answered alike today, it would find the same.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,22 @@ class TracedTree:
     @property
     def trace(self) -> list[Question]:
         return [Question(kind, path, answer) for (kind, path), answer in self._asked.items()]
+
+    def answer_to(self, kind: str, path: str) -> bytes | None:
+        """Asks, and gives the digest of the answer; None where there is no such question."""
+        with contextlib.suppress(OSError):  # a failure is an answer
+            match kind:
+                case "files":
+                    self.files(path)
+                case "read":
+                    self.read(path)
+                case "is_file":
+                    self.is_file(path)
+                case "is_directory":
+                    self.is_directory(path)
+                case "names":
+                    self.names(path)
+        return self._asked.get((kind, path))
 
     @property
     def closed(self) -> Mapping[str, str]:
@@ -74,26 +91,8 @@ class TracedTree:
 
 def still_holds(tree: Tree, trace: Iterable[Question]) -> bool:
     """Whether a tree would answer everything as it did."""
-    return all(_answer(tree, asked) == asked.answer for asked in trace)
-
-
-def _answer(tree: Tree, asked: Question) -> bytes | None:
-    match asked.kind:
-        case "files":
-            return _of_names([*tree.files(asked.path), *tree.closed])
-        case "read":
-            try:
-                return digest(tree.read(asked.path))
-            except OSError as error:
-                return _of_failure(error)
-        case "is_file":
-            return _of_truth(tree.is_file(asked.path))
-        case "is_directory":
-            return _of_truth(tree.is_directory(asked.path))
-        case "names":
-            return _of_names(tree.names(asked.path))
-        case _:
-            return None
+    again = TracedTree(tree)
+    return all(again.answer_to(asked.kind, asked.path) == asked.answer for asked in trace)
 
 
 def digest(data: bytes) -> bytes:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from iam_preflight.commands.shared.cache import cache_for
 from iam_preflight.commands.shared.command import EXIT_CODES, SectionOption
 from iam_preflight.commands.shared.inputs import INPUT, JUDGEMENT, input_options
 from iam_preflight.commands.shared.output import ReportCommand, output_options
@@ -110,6 +109,8 @@ def command(
         options = replace(options, baseline=read_baseline(baseline))
     cache = None
     if not (is_fixing or is_drafting):
+        from iam_preflight.commands.shared.cache import cache_for
+
         about = (is_about_changes, output.fail_on, output.with_graph, output.redact)
         cache = cache_for(inputs, prepared, options, is_caching, about)
         known = cache.find() if cache is not None else None
