@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
 
 from iam_preflight.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def open_output(path: Path) -> TextIO:
@@ -20,3 +20,14 @@ def open_output(path: Path) -> TextIO:
         raise UsageError(f"cannot write {path}: it is a link")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("w", encoding="utf-8", newline="\n", errors="replace")
+
+
+def cache_folder() -> Path:
+    """Where this system keeps what can be made again. Raises RuntimeError for nobody's home."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", "")
+        return (Path(base) if base else Path.home() / "AppData" / "Local") / "iam-preflight"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "iam-preflight"
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "iam-preflight"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iam_preflight import __version__
 from iam_preflight.rule_page import rule_page
+from iam_preflight.writing import cache_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from iam_preflight.registry import Registry
 
 
@@ -43,14 +43,3 @@ class Pages:
         except OSError:
             return rule.references[0] if rule.references else None
         return file.as_uri()
-
-
-def cache_folder() -> Path:
-    """Where this system keeps what can be made again."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA", "")
-        return (Path(base) if base else Path.home() / "AppData" / "Local") / "iam-preflight"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "iam-preflight"
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "iam-preflight"

@@ -22,6 +22,7 @@ from iam_preflight.discovery import FolderTree
 from iam_preflight.errors import ProblemKind
 from iam_preflight.reporters.model import Report  # noqa: TC001  msgspec decodes by it
 from iam_preflight.tracing import Question, TracedTree, digest, still_holds
+from iam_preflight.writing import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +75,8 @@ def folder() -> Path | None:
     told = os.environ.get(VARIABLE)
     if told:
         return None if told == "off" else Path(told)
-    base = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
     try:
-        return (Path(base) if base else Path.home() / ".cache") / "iam-preflight"
+        return cache_folder()
     except RuntimeError:
         return None  # a user without a home
 
