@@ -16,6 +16,7 @@ from msgspec import Struct
 from iam_preflight.comments import MARKS, ignores_in
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.source import SourceFile
+from iam_preflight.stretches import Stretches
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -71,6 +72,8 @@ class _Active(Struct, frozen=True):
     ignore: Ignore
     scope: Span
     rules: tuple[str, ...]
+    order: int
+    """Its number in its file: of those that cover a finding the first is used."""
 
 
 class Suppressions:
@@ -90,6 +93,8 @@ class Suppressions:
         self._today = today
         self._approved = approved
         self._by_file: dict[str, list[_Active]] = {}
+        self._scopes: dict[str, dict[str, Stretches[_Active]]] = {}
+        """By file, then by rule."""
         self._used: set[tuple[int, str]] = set()
         self._refused: list[tuple[Ignore, str]] = []
         for source in sources:
@@ -126,8 +131,8 @@ class Suppressions:
             message = f"not in {self._approved.name}: it counts once it has been merged"
             self._refused.append((ignore, message))
             return
-        path = ignore.place.path
-        self._by_file.setdefault(path, []).append(_Active(ignore, ignore.scope, tuple(rules)))
+        beside = self._by_file.setdefault(ignore.place.path, [])
+        beside.append(_Active(ignore, ignore.scope, tuple(rules), len(beside)))
 
     def _near(self, name: str) -> str:
         from iam_preflight.typed import nearest
@@ -140,13 +145,37 @@ class Suppressions:
         """The ignore that covers a finding; it counts as used from then on."""
         if not self._by_file:
             return None
-        places = tuple(_places(finding))
-        for path in dict.fromkeys(place.path for place in places):
-            for active in self._by_file.get(path, ()):
-                if finding.rule in active.rules and any(map(active.scope.contains, places)):
-                    self._used.add((id(active.ignore), finding.rule))
-                    return active.ignore
+        by_path: dict[str, list[Span]] = {}
+        for place in _places(finding):
+            by_path.setdefault(place.path, []).append(place)
+        for path, places in by_path.items():
+            scopes = self._scopes_in(path).get(finding.rule)
+            if scopes is None:
+                continue
+            covering = [
+                active
+                for place in places
+                for active in scopes.around(place.start, place.end)
+                if active.scope.contains(place)
+            ]
+            if covering:
+                first = min(covering, key=lambda active: active.order)
+                self._used.add((id(first.ignore), finding.rule))
+                return first.ignore
         return None
+
+    def _scopes_in(self, path: str) -> dict[str, Stretches[_Active]]:
+        """What the ignores of a file cover, by rule; the first of those that cover the same."""
+        if path not in self._scopes:
+            firsts: dict[str, dict[Span, _Active]] = {}
+            for active in self._by_file.get(path, ()):
+                for rule in active.rules:
+                    firsts.setdefault(rule, {}).setdefault(active.scope, active)
+            self._scopes[path] = {
+                rule: Stretches((scope.start, scope.end, active) for scope, active in own.items())
+                for rule, own in firsts.items()
+            }
+        return self._scopes[path]
 
     def problems(self, live: Iterable[str]) -> Iterator[Problem]:
         """What is wrong with the ignores in the files; unused ones only of `live` files."""

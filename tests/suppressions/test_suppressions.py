@@ -11,6 +11,7 @@ from iam_preflight.decisions import Outcome
 from iam_preflight.registry import load_rules
 from iam_preflight.scan import Report, ScanOptions
 from iam_preflight.settings import Settings
+from iam_preflight.source import Span
 from iam_preflight.testing import MemoryTree, scan_files
 
 RULES = load_rules()
@@ -402,3 +403,29 @@ def test_element_of_the_base_may_not_be_widened_under_its_ignore() -> None:
     wider = hcl(trailing=f"{IGNORE} known")["main.tf"].replace('"*" #', '{ AWS = "*" } #')
     report = scanned({"main.tf": wider}, **base(trailing=f"{IGNORE} known"))
     assert SHOWN in dict(outcomes(report)).values()
+
+
+def test_many_ignores_in_one_file_are_not_asked_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count = 200
+    asked = 0
+    contains = Span.contains
+
+    def counted(self: Span, other: Span) -> bool:
+        nonlocal asked
+        asked += 1
+        return contains(self, other)
+
+    monkeypatch.setattr(Span, "contains", counted)
+    one = hcl(top=f"{IGNORE} known")["main.tf"]
+    text = "\n".join(one.replace('"open"', f'"open_{number}"') for number in range(count))
+    report = scanned({"main.tf": text})
+    assert [outcome for _, outcome in outcomes(report)] == [SUPPRESSED] * count
+    assert asked <= 10 * count
+
+
+def test_of_two_that_cover_a_finding_the_first_is_used_and_the_other_said_to_be_unused() -> None:
+    report = scanned(hcl(top=f"{IGNORE} the whole role", element=f"{IGNORE} this"))
+    assert outcomes(report) == [("aws_iam_role.open", SUPPRESSED)]
+    assert problems(report) == ["main.tf:9:9: ignore: SEG-007 finds nothing here: remove it"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.credentials import CredentialKind, has_unknown_groups
+from iam_preflight.graph.credentials import CredentialKind
 from iam_preflight.graph.mfa import has_device, insists_on_mfa, may_act_without_mfa
 from iam_preflight.rules import Rule
 
@@ -103,7 +103,7 @@ class ConsoleUserWithoutMfa(Rule):
         effective = graph.effective(principal)
         if insists_on_mfa(effective):
             return
-        is_unknown = bool(principal.unresolved) or has_unknown_groups(principal, graph)
+        is_unknown = bool(principal.unresolved) or graph.credentials.has_unknown_groups(principal)
         yield self.finding(
             f"{principal.label} can use the console without a second factor",
             on=principal,

@@ -114,6 +114,23 @@ class Credentials:
         """Where the secrets among them go, and keys that are written into the code."""
         return Secrets(self._graph)
 
+    def has_unknown_groups(self, user: Principal) -> bool:
+        """Whether a user is put into groups that the code does not make."""
+        return id(user) in self._in_unknown_groups
+
+    @functools.cached_property
+    def _in_unknown_groups(self) -> set[int]:
+        graph = self._graph
+        found: set[int] = set()
+        for resource in graph.of_type("aws_iam_user_group_membership"):
+            user = graph.principal_named(resource, "user")
+            if user is not None and any(
+                graph.lookup.find(item, Principal, resource) is None
+                for _, item in items_of(resource.get("groups"))
+            ):
+                found.add(id(user))
+        return found
+
     def of_kind(self, *kinds: CredentialKind) -> tuple[Credential, ...]:
         return tuple(credential for credential in self.all if credential.kind in kinds)
 
@@ -162,14 +179,3 @@ def _is_word_of(word: str, text: str) -> bool:
     """Whether a text has the word by itself: `acme-partner`, not `partnership`."""
     before, found, after = text.partition(word)
     return bool(found) and not before[-1:].isalpha() and not after[:1].isalpha()
-
-
-def has_unknown_groups(user: Principal, graph: Graph) -> bool:
-    """Whether a user is put into groups that the code does not make."""
-    for resource in graph.of_type("aws_iam_user_group_membership"):
-        if graph.principal_named(resource, "user") is not user:
-            continue
-        for _, item in items_of(resource.get("groups")):
-            if graph.lookup.find(item, Principal, resource) is None:
-                return True
-    return False

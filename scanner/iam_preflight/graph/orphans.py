@@ -6,14 +6,14 @@ those who hold it, a permission set by its assignments, a role by whoever may as
 
 from __future__ import annotations
 
+import functools
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from iam_preflight.findings import Confidence
-from iam_preflight.graph.credentials import has_unknown_groups
-from iam_preflight.graph.mentions import is_mentioned
+from iam_preflight.graph.mentions import Mentions
 from iam_preflight.graph.model import Origin, Principal, PrincipalKind
 from iam_preflight.graph.trust import grants
 from iam_preflight.policy.document import DocumentUse, Resolution
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.resources import Resource
-    from iam_preflight.source import Span
     from iam_preflight.values import Value
 
 ASSIGNMENT = "aws_ssoadmin_account_assignment"
@@ -63,7 +62,7 @@ class Orphans:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._ties: list[Span] = [resource.span for resource in graph.of_type(*_TIES)]
+        self._mentions = Mentions(graph, (resource.span for resource in graph.of_type(*_TIES)))
         # whoever fills one group or attaches one policy in the code does so with all of them
         self._with_members = {resource.deployment.path for resource in graph.of_type(*_MEMBERSHIPS)}
         self._with_attachments = {
@@ -71,6 +70,7 @@ class Orphans:
             for policy in graph.policies
             if policy.origin is Origin.CUSTOMER_MANAGED and policy.is_attached
         }
+        self._attached_outside = {id(one.policy) for one in graph.outside}
 
     def __iter__(self) -> Iterator[Orphan]:
         for principal in self._graph.principals:
@@ -98,15 +98,12 @@ class Orphans:
     def _is_exported(self, principal: Principal) -> bool:
         return principal.is_listed(self._graph.settings.exported)
 
-    def _is_mentioned(self, resource: Resource) -> bool:
-        return is_mentioned(resource, self._graph, self._ties)
-
     # ---- each kind
 
     def _group(self, group: Principal) -> Iterator[Orphan]:
-        if group.memberships or self._has_unknown_members(group):
+        if group.memberships or {group, None} & self._filled:
             return
-        is_spoken_of = self._is_mentioned(group.resource)
+        is_spoken_of = self._mentions.has(group.resource)
         yield Orphan(
             group.resource,
             f"{group.label} has no members",
@@ -116,27 +113,29 @@ class Orphans:
             principal=group,
         )
 
-    def _has_unknown_members(self, group: Principal) -> bool:
-        """Whether a membership may be this group's, or names users who are not in the code."""
+    @functools.cached_property
+    def _filled(self) -> set[Principal | None]:
+        """Groups that a membership fills with users who are not in the code; None is any group."""
         by_group, by_user = _MEMBERSHIPS
+        filled: set[Principal | None] = set()
         for resource in self._graph.of_type(by_group):
             named = self._graph.principal_named(resource, "group")
-            if named is group and any(True for _ in items_of(resource.get("users"))):
-                return True
-            if named is None and _may_be_any(resource.get("group")):
-                return True
+            if named is not None and any(True for _ in items_of(resource.get("users"))):
+                filled.add(named)
+            elif named is None and _may_be_any(resource.get("group")):
+                filled.add(None)
         for resource in self._graph.of_type(by_user):
             for _, item in items_of(resource.get("groups")):
                 found = self._graph.lookup.find(item, Principal, resource)
-                if found is group or (found is None and _may_be_any(item)):
-                    return True
-        return False
+                if found is not None or _may_be_any(item):
+                    filled.add(found)
+        return filled
 
     def _user(self, user: Principal) -> Iterator[Orphan]:
         holds = bool(user.attachments or user.memberships or user.unresolved)
-        if holds or has_unknown_groups(user, self._graph):
+        if holds or self._graph.credentials.has_unknown_groups(user):
             return
-        if self._graph.credentials.of(user) or self._is_mentioned(user.resource):
+        if self._graph.credentials.of(user) or self._mentions.has(user.resource):
             return
         yield Orphan(
             user.resource,
@@ -164,36 +163,39 @@ class Orphans:
             )
 
     def _permission_set(self, permission_set: Principal) -> Iterator[Orphan]:
-        assignments = self._graph.of_type(ASSIGNMENT)
-        assigned: list[Principal | None] = []
-        for resource in assignments:
-            value = resource.get("permission_set_arn")
-            found = [one for _, one, _ in self._graph.lookup.find_all(value, Principal, resource)]
-            assigned.extend(found or [None])
-        if permission_set in assigned or None in assigned:
+        if {permission_set, None} & self._assigned:
             return
-        if self._is_mentioned(permission_set.resource):
+        if self._mentions.has(permission_set.resource):
             return
         yield Orphan(
             permission_set.resource,
             f"{permission_set.label} is assigned to nobody",
             "assign it, or delete it",
             Confidence.MEDIUM,
-            is_usual=not assigned,
+            is_usual=not self._assigned,
             principal=permission_set,
         )
 
+    @functools.cached_property
+    def _assigned(self) -> set[Principal | None]:
+        """Permission sets that are assigned to somebody; None is one that nobody can tell."""
+        assigned: set[Principal | None] = set()
+        for resource in self._graph.of_type(ASSIGNMENT):
+            value = resource.get("permission_set_arn")
+            found = [one for _, one, _ in self._graph.lookup.find_all(value, Principal, resource)]
+            assigned.update(found or [None])
+        return assigned
+
     def _policy(self, policy: Policy) -> Iterator[Orphan]:
         resource = policy.resource
-        outside = any(one.policy is policy for one in self._graph.outside)
-        is_used = policy.attachments or policy.bounds or outside
+        is_used = policy.attachments or policy.bounds or id(policy) in self._attached_outside
         if is_used or policy.is_boundary or policy.use is not DocumentUse.IDENTITY:
             return
         if resource.deployment.is_library or any(
             fnmatchcase(policy.name, pattern) for pattern in self._graph.settings.exported
         ):
             return
-        if is_mentioned(resource, self._graph):
+        if self._mentions.has(resource, in_ties=True):
             return
         yield Orphan(
             resource,
