@@ -127,6 +127,7 @@ def _decide(finding: Finding, grounds: Grounds) -> Decided:
 def _merge_instances(decided: list[Decided]) -> list[Decided]:
     """The same flaw at the same place in several instances is one finding with all addresses."""
     merged: dict[tuple[object, ...], Decided] = {}
+    flaws: dict[tuple[object, ...], list[str]] = {}
     for one in decided:
         finding = one.finding
         key = (
@@ -137,11 +138,24 @@ def _merge_instances(decided: list[Decided]) -> list[Decided]:
             finding.primary.span.start,
             finding.primary.span.end,
             finding.resource.span.start,
-            finding.message if finding.principal == "" else finding.rule,
+            *_flaw(finding),
         )
+        if finding.principal == "":
+            # messages name the instance, so that they only tell the flaws of one instance apart
+            told = flaws.setdefault((key, finding.resource.deployment, finding.address), [])
+            if finding.message not in told:
+                told.append(finding.message)
+            key = (*key, told.index(finding.message))
         held = merged.get(key)
         merged[key] = one if held is None else _joined(held, one)
     return list(merged.values())
+
+
+def _flaw(finding: Finding) -> tuple[object, ...]:
+    """What is wrong, without the names of whom it is wrong of: a principal has one flaw a place."""
+    if finding.principal:
+        return ()
+    return (finding.evidence, *((id(span.source), span.start) for span in finding.causes))
 
 
 def _joined(held: Decided, other: Decided) -> Decided:

@@ -85,6 +85,25 @@ class Hygiene(_Test):
     persona = Persona.PEDANTIC
 
 
+class Naming(_Test):
+    """Says in its messages which instance they are about, and two things of each.
+
+    ## What it checks
+    ## Why it matters
+    ## How to fix
+    """
+
+    id = "TEST-008"
+
+    def check_statement(
+        self, statement: Statement, policy: Policy, graph: Graph
+    ) -> Iterator[Finding]:
+        for what in ("reads", "writes"):
+            yield self.finding(
+                f"{policy.address} {what}", on=policy, at=statement.actions[0].span, evidence="s3"
+            )
+
+
 POLICY = """\
 resource "aws_iam_role_policy" "%s" {
   role   = "r"
@@ -153,6 +172,26 @@ def test_instances_of_one_place_are_one_finding() -> None:
         'aws_iam_role_policy.p["b"]',
     )
     assert len(decided.instances) == 2
+
+
+def test_instances_are_one_finding_whatever_their_messages_call_them() -> None:
+    text = policy(extra='for_each = toset(["a", "b", "c"])')
+    found = scanned(text, Naming()).findings
+    assert [decided.finding.message for decided in found] == [
+        'aws_iam_role_policy.p["a"] reads',
+        'aws_iam_role_policy.p["a"] writes',
+    ]
+    assert [len(decided.finding.addresses) for decided in found] == [3, 3]
+
+
+def test_instances_of_one_address_in_several_roots_are_one_finding() -> None:
+    files = {
+        "modules/store/main.tf": policy(),
+        "a/main.tf": 'module "store" { source = "../modules/store" }',
+        "b/main.tf": 'module "store" { source = "../modules/store" }',
+    }
+    found = scan_files(files, Registry([Naming()])).findings
+    assert [len(decided.instances) for decided in found] == [2, 2]
 
 
 @pytest.mark.parametrize(
