@@ -599,3 +599,19 @@ def test_a_chain_into_production_is_told_where_something_is_to_be_had(start, end
     told = found("ESC-005", text)
     assert bool(told) is is_told
     assert all(finding.severity is Severity.HIGH for finding in told)
+
+
+@pytest.mark.parametrize("name", ["app-*", "*-app", "${var.prefix}-*"])
+def test_new_role_in_the_own_account_is_certain_whatever_the_account_is(name: str) -> None:
+    arn = f"arn:aws:iam::${{data.aws_caller_identity.own.account_id}}:role/{name}"
+    grant = allow(["iam:CreateRole", "iam:PutRolePolicy"], arn)
+    own = 'data "aws_caller_identity" "own" {}\nvariable "prefix" {}\n'
+    (escalation,) = found("ESC-001", own, role("ci", grant, service="lambda.amazonaws.com"))
+    assert escalation.severity is Severity.CRITICAL
+    assert escalation.confidence is Confidence.HIGH
+
+
+def test_new_role_under_a_name_that_nobody_knows_is_not_certain() -> None:
+    grant = allow(["iam:CreateRole", "iam:PutRolePolicy"], "${var.roles}")
+    parts = ('variable "roles" {}\n', role("ci", grant, service="lambda.amazonaws.com"))
+    assert all(one.confidence is not Confidence.HIGH for one in found("ESC-001", *parts))

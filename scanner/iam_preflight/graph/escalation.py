@@ -8,6 +8,7 @@ only when something is gained: a target that may do no more than the actor is no
 from __future__ import annotations
 
 import functools
+import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -1044,7 +1045,7 @@ class Escalations:
             if glob != "*"
         )
 
-    def _new(self, actor: Principal, permission: Permission) -> Iterator[str]:
+    def _new(self, actor: Principal, permission: Permission) -> Iterator[str | Pattern]:
         """ARNs that something new could have: any name, or one that the policies ask for."""
         yield from self._named_anyhow(permission)
         effective = self.graph.effective(actor)
@@ -1053,9 +1054,7 @@ class Escalations:
                 permission.action.lower()
             ):
                 if matcher.statement.effect is Effect.ALLOW:
-                    for pattern in matcher.statement.resources:
-                        text = "".join(p if isinstance(p, str) else "x" for p in pattern.parts)
-                        yield text.replace("*", "x").replace("?", "x")
+                    yield from map(_one_of, matcher.statement.resources)
 
     def _named_anyhow(self, permission: Permission) -> Iterator[str]:
         """ARNs with a name that no policy speaks of."""
@@ -1328,6 +1327,14 @@ def _managed_arns(principal: Principal, *, only_denying: bool = False) -> Iterat
         if only_denying and all(s.is_allow for s in policy.document.statements):
             continue
         yield policy.arn
+
+
+def _one_of(pattern: Pattern) -> str | Pattern:
+    """An ARN that a pattern takes in, with its holes: the account's number is whatever it is."""
+    parts = [p if isinstance(p, Unknown) else re.sub(r"[*?]", "x", p) for p in pattern.parts]
+    if pattern.text.startswith("arn:"):
+        return replace(pattern, parts=tuple(parts))
+    return "".join(p if isinstance(p, str) else "x" for p in parts)
 
 
 def _filled(glob: str, name: str) -> str:
