@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from iam_preflight.terraform import types
 from iam_preflight.terraform.configuration import nested_name
-from iam_preflight.terraform.evaluation import collection_pairs, evaluate
+from iam_preflight.terraform.evaluation import evaluate
 from iam_preflight.terraform.labels import deeper, label_of
+from iam_preflight.terraform.loops import collection_pairs
 from iam_preflight.values import (
     LazyEntries,
     Listing,

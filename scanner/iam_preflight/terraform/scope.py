@@ -8,7 +8,7 @@ one answer. That is what keeps alternatives from multiplying.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from iam_preflight.terraform.functions.arguments import Function
     from iam_preflight.terraform.tree import Expression, Template
 
+Evaluate: TypeAlias = "Callable[[Expression, Scope], Value]"
+"""What evaluates expressions: handed to whatever has expressions inside of its own."""
+
 MAX_STEPS = 12_000_000
 """Expressions evaluated for one root; the largest real one seen needs a twentieth of it."""
-
-
 _QUANTUM = 20_000
 """Expressions between two looks at the watch."""
 
