@@ -20,9 +20,10 @@ class ExternalAccountWithBroadAccess(Rule):
 
     ## What it checks
     A resource policy, or a permission, share, grant or launch permission that amounts to one,
-    that names an account which is none of your own. High where it may manage permissions, do
-    everything (`sqs:*`), or where the whole account may write; medium where a named principal may
-    write, or data may be read; low where it may only list, look up, or connect.
+    that names an account which is none of your own, among its principals or, for `*`, in a
+    condition on `aws:PrincipalAccount` or `aws:PrincipalArn`. High where it may manage
+    permissions, do everything (`sqs:*`), or where the whole account may write; medium where a
+    named principal may write, or data may be read; low where it may only list, look up, or connect.
     One step milder for accounts under `trusted_accounts` in the settings, and where a condition
     narrows the caller to a principal of the account.
 
@@ -92,7 +93,7 @@ class ExternalAccountWithBroadAccess(Rule):
         severity = worst_of(first, graph)
         if all(grant.ownership is Ownership.TRUSTED for grant in grants):
             severity = severity.lowered()
-        if pins_caller(first.statement):
+        if first.principal in first.statement.principals and pins_caller(first.statement):
             severity = severity.lowered()
         named = list(dict.fromkeys(describe(grant.principal.pattern) for grant in grants))
         who = " and ".join(named) if len(named) < 3 else f"{named[0]} and {len(named) - 1} others"

@@ -25,7 +25,9 @@ class ExternalAccountWithoutExternalId(Rule):
 
     ## What it checks
     A trust policy that lets an account which is not one of your own assume the role, without
-    a positive condition on `sts:ExternalId` and without pinning your organization. Your own
+    a positive condition on `sts:ExternalId` and without pinning your organization. It may be
+    among the principals, or in a condition on `aws:PrincipalAccount` or `aws:PrincipalArn` that
+    is all that is left of `"AWS": "*"`. Your own
     accounts are those the providers deploy to, those of the organization in the code, and
     those in the settings. Where no own account is known the confidence is medium: the account
     may turn out to be yours. Where MFA is required the rule is silent: only people have a second

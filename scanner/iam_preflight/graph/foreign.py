@@ -9,7 +9,12 @@ from msgspec import Struct
 from iam_preflight.findings import Severity
 from iam_preflight.graph.accounts import Ownership, account_of
 from iam_preflight.graph.admission import LEVELS
-from iam_preflight.graph.trust import is_whole_account, positive_values, requires_organization
+from iam_preflight.graph.trust import (
+    admitted,
+    is_whole_account,
+    positive_values,
+    requires_organization,
+)
 from iam_preflight.knowledge.catalog import AccessLevel
 from iam_preflight.knowledge.policy_services import open_severity
 from iam_preflight.policy.document import DocumentUse
@@ -52,7 +57,7 @@ def foreign_grants(policy: Policy, graph: Graph) -> Iterator[ForeignGrant]:
             continue
         if requires_organization(statement) or _is_for_services(statement):
             continue
-        for principal in statement.principals:
+        for principal in admitted(statement):
             account = account_of(principal.pattern) if principal.kind == "AWS" else None
             if not isinstance(account, str) or account in own or account == _NOBODY:
                 continue

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from iam_preflight.graph.accounts import Ownership
+from iam_preflight.graph.accounts import Ownership, account_of
 from iam_preflight.graph.standing import Standing
-from iam_preflight.policy.document import DocumentUse
+from iam_preflight.policy.document import DocumentUse, PrincipalPattern
 from iam_preflight.policy.match import Truth, action_matches, any_of
 from iam_preflight.values import Reason, Unknown
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from iam_preflight.findings import Severity
     from iam_preflight.graph.accounts import AccountBook
     from iam_preflight.graph.model import Graph, Policy, Principal
-    from iam_preflight.policy.document import Condition, Document, PrincipalPattern, Statement
+    from iam_preflight.policy.document import Condition, Document, Statement
 
 ASSUME_ACTIONS = (
     "sts:AssumeRole",
@@ -67,11 +67,37 @@ def _grants(document: Document, accounts: AccountBook) -> Iterator[Grant]:
     for statement in document.statements:
         if not statement.is_allow or statement.is_not_principal or not lets_assume(statement):
             continue
-        for principal in statement.principals:
+        for principal in admitted(statement):
             ownership = (
                 accounts.ownership(principal.pattern) if principal.kind in ("AWS", "*") else None
             )
             yield Grant(statement, principal, ownership)
+
+
+def admitted(statement: Statement) -> Iterator[PrincipalPattern]:
+    """Whom a statement is for: its principals, and for `*` those that its conditions name.
+
+    `"AWS": "*"` with `aws:PrincipalAccount` is that account, only written in another way.
+    """
+    for principal in statement.principals:
+        named = _named_by_conditions(statement) if _is_open(principal) else ()
+        yield from named or (principal,)
+
+
+def _is_open(principal: PrincipalPattern) -> bool:
+    return principal.kind in ("AWS", "*") and principal.pattern.text == "*"
+
+
+def _named_by_conditions(statement: Statement) -> tuple[PrincipalPattern, ...]:
+    """The principals or accounts that a condition leaves of everybody; the closest come first."""
+    for key in ("aws:principalarn", "aws:principalaccount"):
+        for condition in statement.conditions:
+            if condition.key_name != key or not is_positive(condition) or condition.assumptions:
+                continue
+            values = condition.values
+            if values and all(account_of(value) not in (None, "*") for value in values):
+                return tuple(PrincipalPattern("AWS", value) for value in values)
+    return ()
 
 
 def role_of(policy: Policy) -> Principal | None:
@@ -182,8 +208,8 @@ def _pins(statement: Statement, key: str, open_texts: tuple[str, ...]) -> bool:
 
 
 def pins_caller(statement: Statement) -> bool:
-    """Whether a condition narrows who may call: account, ARN or tag of the principal."""
-    for key in ("aws:principalarn", "aws:principalaccount", "aws:sourceaccount", "aws:userid"):
+    """Whether a condition narrows who of an account may call: ARN or tag of the principal."""
+    for key in ("aws:principalarn", "aws:sourceaccount", "aws:userid"):
         values = [value for _, value in positive_values(statement, key)]
         if values and not any(_is_anything(value) for value in values):
             return True
