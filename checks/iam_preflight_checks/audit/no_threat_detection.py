@@ -21,13 +21,15 @@ MEMBERS = "aws_guardduty_organization_configuration"
 MEMBER = "aws_guardduty_member"
 ADMIN = "aws_guardduty_organization_admin_account"
 DELEGATION = "aws_organizations_delegated_administrator"
+ENROLMENT = "auto_enable_organization_members"
 
 
 class NoThreatDetection(Rule):
     """GuardDuty is off, missing, or does not cover the organization.
 
     ## What it checks
-    - A detector that is there and switched off.
+    - A detector that is there and switched off, or the organization's configuration that enrols
+      nobody (`auto_enable_organization_members` of `NONE`) where no member is enrolled by itself.
     - In code that sets up an audit baseline (AUDIT-001 says when): no detector at all; none in
       one of the `allowed_regions` of the settings; or the organization is managed with
       Terraform and GuardDuty neither enrols its accounts (`auto_enable_organization_members`
@@ -96,6 +98,9 @@ class NoThreatDetection(Rule):
                 hint="switch the detector on",
                 evidence="enable",
             )
+        configurations = [] if graph.of_type(MEMBER) else graph.of_type(MEMBERS)
+        if configurations and all(_enrols(one) is False for one in configurations):
+            yield self._nobody_enrolled(configurations[0], graph)
         baseline = baseline_of(graph)
         if baseline is None or provides(graph, "guardduty"):
             return
@@ -137,24 +142,32 @@ class NoThreatDetection(Rule):
             _is_for_guardduty(r) for r in graph.of_type(DELEGATION)
         ):
             return
-        configurations = graph.of_type(MEMBERS)
-        if any(_enrols(one) is not False for one in configurations):
+        if graph.of_type(MEMBERS):
             return
-        subject = configurations[0] if configurations else organization
-        name = "auto_enable_organization_members"
         yield self.finding(
             "GuardDuty does not enrol the accounts of the organization",
-            on=subject,
-            at=subject.span_of(name) if configurations else subject.header,
+            on=organization,
+            at=organization.header,
             confidence=baseline.absence("guardduty"),
-            related=((organization.header, "the organization is managed here"),),
-            hint=f'set {name} = "ALL", or name an administrator account for GuardDuty',
-            evidence=name,
+            hint=f'set {ENROLMENT} = "ALL", or name an administrator account for GuardDuty',
+            evidence=ENROLMENT,
+        )
+
+    def _nobody_enrolled(self, configuration: Resource, graph: Graph) -> Finding:
+        is_new = configuration.get(ENROLMENT) is not None
+        organizations = graph.of_type("aws_organizations_organization")
+        return self.finding(
+            "GuardDuty does not enrol the accounts of the organization",
+            on=configuration,
+            at=configuration.span_of(ENROLMENT if is_new else "auto_enable"),
+            related=[(one.header, "the organization is managed here") for one in organizations],
+            hint=f'set {ENROLMENT} = "ALL"',
+            evidence=ENROLMENT,
         )
 
 
 def _enrols(configuration: Resource) -> bool | None:
-    value = configuration.get("auto_enable_organization_members")
+    value = configuration.get(ENROLMENT)
     if value is None:
         return flag(configuration, "auto_enable", default=False)
     texts = {text_of(arm) for _, arm in arms_of(value)}
