@@ -29,7 +29,8 @@ class ResourceOpenToEveryone(Rule):
     listing medium. It is milder where something else stands in the way: a public access block
     (low: the policy only waits for the block to be lifted), a domain inside a VPC or with its own
     users, a resource that only answers inside a network. A bucket that serves a website may be
-    read (low). An API's policy counts only for private APIs: other APIs are public anyway.
+    read (low). An API's policy counts only for private APIs: other APIs are public anyway; a
+    public repository of images may be read by everybody, but not written to.
     Without a public access block in the code the confidence is medium: buckets made since
     April 2023 are blocked unless somebody lifts it.
 

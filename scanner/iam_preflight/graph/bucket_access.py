@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FOR_POLICIES = ("block_public_policy", "restrict_public_buckets")
 _FOR_LISTS = ("block_public_acls", "ignore_public_acls")
+_WITH_LISTS = ("aws_s3_bucket_acl", "aws_s3_bucket_object", "aws_s3_object")
 
 
 class PublicAccess(Enum):
@@ -67,7 +68,7 @@ class BucketAccess:
 
         `given` is what has to hold for the access to be there: the block is asked for then.
         """
-        wanted = _FOR_LISTS if "acl" in resource.type else _FOR_POLICIES
+        wanted = _FOR_LISTS if resource.type.startswith(_WITH_LISTS) else _FOR_POLICIES
         for account in self._accounts:
             is_same = account.deployment.path == resource.deployment.path
             if is_same and any(_flags(account, name, given) == {True} for name in wanted):

@@ -51,8 +51,8 @@ def moderation(graph: Graph, policy: Policy, admission: Admission) -> Moderation
     if policy.is_source_only:
         severity = severity.lowered()
     service = service_of_type(resource.type)
-    if service == "ecr-public":
-        return None
+    if service == "ecr-public" and severity < Severity.CRITICAL:
+        return None  # it is there to be read by everybody, but not to be written
     if service == "execute-api":
         return _of_api(graph, resource, severity)
     if service == "es":
