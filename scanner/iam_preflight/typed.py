@@ -7,7 +7,6 @@ column, and the name they probably meant.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +14,7 @@ import msgspec
 from msgspec import Struct
 from msgspec import inspect as types
 
-from iam_preflight import yamltext
+from iam_preflight import spelling, yamltext
 from iam_preflight.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,9 +57,8 @@ class FaultyFileError(UsageError):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """` (did you mean …?)` for a misspelt name; empty when nothing is near."""
-    by_lower = {one.lower(): one for one in known}
-    found = difflib.get_close_matches(name.lower()[:100], by_lower, n=1, cutoff=0.6)
-    return f" (did you mean {by_lower[found[0]]!r}?)" if found else ""
+    meant = spelling.nearest(name, known, 0.6)
+    return f" (did you mean {meant!r}?)" if meant is not None else ""
 
 
 def decode(source: SourceFile, kind: type[T]) -> T:

@@ -30,6 +30,7 @@ from iam_preflight.graph.model import (
 )
 from iam_preflight.graph.records import is_written, same_principals, sole_account
 from iam_preflight.graph.tags import Tags, tags_of
+from iam_preflight.knowledge.policy_blocks import OVERRIDES, POLICY_DOCUMENT, SOURCES
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.policy.document import DocumentUse, Pattern, pattern_from
 from iam_preflight.policy.match import as_glob
@@ -73,14 +74,6 @@ _ARN_KIND = {
 }
 Documents: TypeAlias = "dict[int, tuple[Value, Document]]"
 """Documents by the identity of the value that they were read from, with the value."""
-
-_TAKEN_IN = (
-    "source_json",
-    "source_policy_documents",
-    "override_policy_documents",
-    "override_json",
-)
-"""Where a policy document block names others that it is put together of."""
 
 _AWS_MANAGED = re.compile(r"arn:[^:]*:iam::aws:policy/(.+)")
 
@@ -215,7 +208,7 @@ class _Builder:
                     self._policy(resource, attribute, value, self._use(resource, use))
             self._composed(resource)
         for resource in self.resources:
-            if resource.is_data and resource.type == "aws_iam_policy_document":
+            if resource.is_data and resource.type == POLICY_DOCUMENT:
                 self._source_document(resource)
 
     def _composed(self, resource: Resource) -> None:
@@ -645,9 +638,9 @@ class _Builder:
         """
         found: set[tuple[str, str]] = set()
         for resource in self.resources:
-            if not resource.is_data or resource.type != "aws_iam_policy_document":
+            if not resource.is_data or resource.type != POLICY_DOCUMENT:
                 continue
-            for argument in _TAKEN_IN:
+            for argument in (*SOURCES, *OVERRIDES):
                 for _, item in items_of(resource.get(argument)):
                     reference = getattr(item, "reference", None)
                     if reference is not None:

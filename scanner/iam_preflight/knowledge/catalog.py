@@ -9,7 +9,6 @@ read when somebody asks for it.
 from __future__ import annotations
 
 import datetime as dt
-import difflib
 import functools
 import re
 from enum import Enum
@@ -21,13 +20,14 @@ from msgspec import Struct
 from iam_preflight.knowledge.actionset import ActionSet, bits_of
 from iam_preflight.knowledge.reading import read_data, service_reference
 from iam_preflight.policy.match import glob_regex
+from iam_preflight.spelling import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-MAX_NAME = 128
-"""No name of AWS's is longer; longer ones are not looked for."""
+LIKENESS = 0.75
+"""How like a name of AWS's a wrong one must be to be taken for it."""
 
 
 class AccessLevel(Enum):
@@ -611,7 +611,7 @@ class Catalog:
 
     def nearest_service(self, prefix: str) -> str | None:
         """The service whose prefix is most like this one, for a message about a typing error."""
-        return _nearest(prefix.lower(), self.services)
+        return nearest(prefix, self.services, LIKENESS)
 
     def nearest_action(self, name: str) -> str | None:
         """The action most like this one, in the same service or the nearest one."""
@@ -625,8 +625,8 @@ class Catalog:
         if key is None:
             return None
         service = self.service(key)
-        nearest = _nearest(rest, service.index)
-        return None if nearest is None else f"{key}:{service.names[service.index[nearest]]}"
+        meant = nearest(rest, service.index, LIKENESS)
+        return None if meant is None else f"{key}:{service.names[service.index[meant]]}"
 
     def nearest_key(self, name: str) -> str | None:
         """The condition key most like this one, global or of the same service."""
@@ -634,8 +634,8 @@ class Catalog:
         prefix = lower.partition(":")[0]
         known = {key: condition.name for key, condition in self.global_keys.items()}
         known.update((key, record.key) for key, record in self._key_records(prefix).items())
-        nearest = _nearest(lower, known)
-        return None if nearest is None else known[nearest]
+        meant = nearest(lower, known, LIKENESS)
+        return None if meant is None else known[meant]
 
 
 def _lookup(records: Mapping[str, _Record], name: str) -> _Record | None:
@@ -655,13 +655,6 @@ def _is_provider_key(name: str) -> bool:
     """Whether a key has the form of those of identity providers: host, path, claim."""
     host, _, claim = name.rpartition(":")
     return bool(claim) and "." in host.partition("/")[0].strip(".")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    if len(name) > MAX_NAME:
-        return None
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    return found[0] if found else None
 
 
 @functools.cache

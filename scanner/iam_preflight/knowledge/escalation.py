@@ -133,8 +133,6 @@ class Method(Struct, frozen=True):
     preconditions: tuple[str, ...] = ()
     """For people: what else has to be so."""
     references: tuple[str, ...] = ()
-    is_derived: bool = False
-    """Reasoned from AWS's reference, not tried in an account."""
     is_closed: bool = False
     """AWS takes no new customers for the service."""
 
@@ -168,7 +166,6 @@ class _Method(msgspec.Struct):
     workloads: tuple[str, ...] = ()
     preconditions: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
-    derived: bool = False
     closed: bool = False
 
 
@@ -202,7 +199,6 @@ def escalation_methods() -> tuple[Method, ...]:
             record.workloads,
             record.preconditions,
             record.references,
-            record.derived,
             record.closed,
         )
         for record in read_data("escalation_methods.json", _MethodFile).methods

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from fnmatch import fnmatchcase
 
@@ -11,10 +10,9 @@ import msgspec
 from iam_preflight.knowledge.catalog import catalog
 from iam_preflight.knowledge.deputies import deputy_names
 from iam_preflight.knowledge.reading import read_data
+from iam_preflight.spelling import nearest
 
 _SUFFIX = ".amazonaws.com"
-_LONGEST = 100
-"""No service principal is longer; looking for what resembles a long text takes long."""
 
 
 class _File(msgspec.Struct):
@@ -45,11 +43,7 @@ def nearest_service_principal(text: str) -> str | None:
         name = ".".join(labels[:end])
         if name in known:
             return name + _SUFFIX
-    if len(text) > _LONGEST:
-        return None
-    principals = [name + _SUFFIX for name in sorted(known)]
-    found = difflib.get_close_matches(text.lower(), principals, n=1, cutoff=0.85)
-    return found[0] if found else None
+    return nearest(text, (name + _SUFFIX for name in sorted(known)), 0.85)
 
 
 @functools.cache

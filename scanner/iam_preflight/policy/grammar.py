@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from iam_preflight.knowledge.reading import read_data
 from iam_preflight.knowledge.service_principals import may_be_service, nearest_service_principal
 from iam_preflight.policy.conditions import KNOWN_OPERATORS, date_of
 from iam_preflight.policy.document import DocumentUse, Effect, GrammarProblem
+from iam_preflight.spelling import nearest
 from iam_preflight.values import plain
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def _service_problems(principal: PrincipalPattern) -> Iterator[GrammarProblem]:
     if principal.kind != "Service" or not principal.pattern.is_known or text == "*":
         return
     if not may_be_service(text):
-        nearest = nearest_service_principal(text)
-        hint = f", did you mean {nearest}?" if nearest else ""
+        meant = nearest_service_principal(text)
+        hint = f", did you mean {meant}?" if meant else ""
         yield GrammarProblem(f'"{text}" is not a service principal{hint}', principal.span)
 
 
@@ -168,8 +168,8 @@ def _condition_problems(condition: Condition) -> Iterator[GrammarProblem]:
         or how.quantifier not in _QUANTIFIERS
         or (how.is_if_exists and not takes_if_exists)
     ):
-        nearest = _nearest_operator(how.name)
-        hint = f", did you mean {nearest}?" if nearest else ""
+        meant = _nearest_operator(how.name)
+        hint = f", did you mean {meant}?" if meant else ""
         yield GrammarProblem(f"{how.name} is not a condition operator{hint}", condition.span)
     elif condition.key.is_known and ":" not in condition.key.text:
         yield GrammarProblem(
@@ -182,15 +182,13 @@ def _condition_problems(condition: Condition) -> Iterator[GrammarProblem]:
 
 
 def _nearest_operator(name: str) -> str | None:
-    names = {
-        operator.lower(): operator
+    names = (
+        operator
         for base in _OPERATOR_NAMES
         for operator in (base, f"{base}IfExists")
         if operator != "NullIfExists"
-    }
-    bare = name.rpartition(":")[2].lower()
-    found = difflib.get_close_matches(bare, names, n=1, cutoff=0.8) if len(bare) < 64 else []
-    return names[found[0]] if found else None
+    )
+    return nearest(name.rpartition(":")[2], names, 0.8)
 
 
 _OPERATOR_NAMES = (

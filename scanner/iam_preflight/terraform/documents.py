@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from iam_preflight.jsontext import JsonError, parse_json
+from iam_preflight.knowledge.policy_blocks import OVERRIDES, SOURCES
 from iam_preflight.terraform import types
 from iam_preflight.terraform.equality import unique
 from iam_preflight.values import (
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
     from iam_preflight.values import Assumptions
 
 DEFAULT_VERSION = "2012-10-17"
-SOURCES = ("source_json", "source_policy_documents")
-OVERRIDES = ("override_policy_documents", "override_json")
-"""The `_json` forms are of version 2 and 3 of the provider."""
 
 ELEMENTS = {
     "sid": "Sid",
