@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from iam_preflight.editor.units import Unit
     from iam_preflight.errors import Problem
     from iam_preflight.findings import Finding
-    from iam_preflight.graph.build import Documents
     from iam_preflight.graph.model import Graph
+    from iam_preflight.graph.nodes import Documents
     from iam_preflight.registry import Registry
     from iam_preflight.scan import ScanOptions, Subject
     from iam_preflight.source import SourceFile

@@ -63,6 +63,18 @@ def arn_within(resource: Resource, service: str, *tail: str | Unknown) -> Patter
     return Pattern(tuple(join_texts(parts)), resource.header)
 
 
+def iam_arn(
+    resource: Resource, kind: str, path: str, name: Pattern, account: str | None
+) -> Pattern:
+    """The ARN of something in IAM, which has no region; an account of None is not known."""
+    span = resource.header
+    owner: str | Unknown = account or Unknown(Reason.ACCOUNT, "account", span)
+    partition = f"arn:{partition_of(resource)}:iam::"
+    parts: list[str | Unknown] = [partition, owner, f":{kind}{path}", *name.parts]
+    reference = Reference(resource.address, "arn", resource.deployment.path)
+    return Pattern(tuple(join_texts(parts)), span, (), reference)
+
+
 def _placeholder(name: str, resource: Resource) -> list[str | Unknown]:
     span = resource.header
     match name:

@@ -47,6 +47,11 @@ class PrincipalKind(Enum):
     HOLDER = "holder"
     """Whoever will be given a policy that the code attaches to nobody."""
 
+    @property
+    def arn_type(self) -> str:
+        """What stands before its name in an ARN."""
+        return "permissionSet" if self is PrincipalKind.PERMISSION_SET else self.value
+
 
 class Origin(Enum):
     """Where a policy's text lives."""
@@ -189,6 +194,12 @@ class Principal(Struct, eq=False):
                 if given.span.contains(place):
                     return given
         return self.resource
+
+    def hold(self, policy: Policy, place: Span, assumptions: Assumptions = ()) -> None:
+        """Attaches a policy, so that each of the two knows of the other."""
+        attachment = Attachment(self, policy, place, assumptions)
+        self.attachments.append(attachment)
+        policy.attachments.append(attachment)
 
     @property
     def is_role(self) -> bool:
