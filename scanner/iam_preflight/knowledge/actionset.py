@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from iam_preflight.knowledge.catalog import AccessLevel, Catalog
 
@@ -44,9 +44,22 @@ class ActionSet:
     def mask(self, service: str) -> int:
         return self._masks.get(service, self._rest)
 
+    def _own(self) -> dict[str, int]:
+        """The masks of the services that have one of their own."""
+        return self._masks
+
     def masks(self) -> Iterable[tuple[str, int]]:
         """The services that have a mask of their own, with it."""
-        return self._masks.items()
+        return self._own().items()
+
+    def _named(self) -> Iterable[str]:
+        """The services that may have an action in it."""
+        return self._catalog.services if self._rest else self._masks
+
+    @property
+    def _size(self) -> int:
+        """How many services have to be looked at for all of it."""
+        return len(self._masks)
 
     @property
     def is_boundless(self) -> bool:
@@ -60,13 +73,18 @@ class ActionSet:
         """All of the sets in one go: AWS's own policies name hundreds of patterns."""
         masks: dict[str, int] = {}
         boundless: ActionSet | None = None
+        deferred: ActionSet | None = None
         for each in sets:
             if each.is_boundless:
                 boundless = each if boundless is None else boundless | each
+            elif isinstance(each, DeferredSet):
+                deferred = each if deferred is None else deferred | each
             else:
                 for service, mask in each.masks():
                     masks[service] = masks.get(service, 0) | mask
         found = cls(catalog, masks)
+        if deferred is not None:
+            found = deferred | found
         return found if boundless is None else boundless | found
 
     def __or__(self, other: ActionSet) -> ActionSet:
@@ -78,7 +96,7 @@ class ActionSet:
             return ActionSet.union(self._catalog, (self, other))
         masks = {
             service: self.mask(service) | other.mask(service)
-            for service in self._masks.keys() | other._masks.keys()
+            for service in self._own().keys() | other._own().keys()
         }
         return ActionSet(self._catalog, masks, self._rest | other._rest)
 
@@ -88,18 +106,18 @@ class ActionSet:
         if self.is_everything or other.is_nothing:
             return other
         if not self._rest:
-            masks = {service: mask & other.mask(service) for service, mask in self._masks.items()}
-        elif not other._rest:
-            masks = {service: mask & self.mask(service) for service, mask in other._masks.items()}
-        else:
-            masks = {
-                service: self.mask(service) & other.mask(service)
-                for service in self._masks.keys() | other._masks.keys()
-            }
+            masks = {service: mask & other.mask(service) for service, mask in self.masks()}
+            return ActionSet(self._catalog, masks)
+        if not other._rest:
+            return other & self
+        masks = {
+            service: self.mask(service) & other.mask(service)
+            for service in self._own().keys() | other._own().keys()
+        }
         return ActionSet(self._catalog, masks, self._rest & other._rest)
 
     def __invert__(self) -> ActionSet:
-        masks = {service: ~mask for service, mask in self._masks.items()}
+        masks = {service: ~mask for service, mask in self.masks()}
         return ActionSet(self._catalog, masks, ~self._rest)
 
     def __sub__(self, other: ActionSet) -> ActionSet:
@@ -107,7 +125,7 @@ class ActionSet:
             return self
         if self._rest:
             return self & ~other
-        masks = {service: mask & ~other.mask(service) for service, mask in self._masks.items()}
+        masks = {service: mask & ~other.mask(service) for service, mask in self.masks()}
         return ActionSet(self._catalog, masks)
 
     def covers(self, other: ActionSet) -> bool:
@@ -118,9 +136,9 @@ class ActionSet:
         """Whether the two have a known action in common."""
         if self._rest or other._rest:
             return bool(self & other)
-        if len(other._masks) < len(self._masks):
+        if other._size < self._size:
             return other.meets(self)
-        return any(mask & other._known(service) for service, mask in self._masks.items())
+        return any(mask & other._known(service) for service, mask in self.masks())
 
     # ---- looking inside
 
@@ -138,8 +156,7 @@ class ActionSet:
     def services(self) -> tuple[str, ...]:
         """The services of which at least one known action is in the set, sorted."""
         if self._services is None:
-            names = self._catalog.services if self._rest else self._masks
-            self._services = tuple(sorted(name for name in names if self._known(name)))
+            self._services = tuple(sorted(name for name in self._named() if self._known(name)))
         return self._services
 
     def of_service(self, service: str) -> ActionSet:
@@ -151,15 +168,16 @@ class ActionSet:
         return mask == -1 or not self._catalog.service(service).full & ~mask
 
     def at_level(self, *levels: AccessLevel) -> ActionSet:
-        names = self._catalog.services if self._rest else self._masks
-        masks: dict[str, int] = {}
-        for name in names:
+        def mask(name: str) -> int:
             service = self._catalog.service(name)
             wanted = 0
             for level in levels:
                 wanted |= service.at_level(level)
-            masks[name] = self.mask(name) & wanted
-        return ActionSet(self._catalog, masks)
+            return self.mask(name) & wanted
+
+        if self._rest:
+            return DeferredSet(self._catalog, mask)
+        return ActionSet(self._catalog, {name: mask(name) for name in self._named()})
 
     def _known(self, service: str) -> int:
         mask = self.mask(service)
@@ -178,17 +196,14 @@ class ActionSet:
     def __iter__(self) -> Iterator[str]:
         for name in self.services:
             service = self._catalog.service(name)
-            mask = self._known(name)
-            for index, action in enumerate(service.names):
-                if mask >> index & 1:
-                    yield f"{name}:{action}"
+            for index in bits_of(self._known(name)):
+                yield f"{name}:{service.names[index]}"
 
     def __len__(self) -> int:
         return sum(self._known(service).bit_count() for service in self.services)
 
     def __bool__(self) -> bool:
-        names = self._catalog.services if self._rest else self._masks
-        return any(self._known(name) for name in names)
+        return any(self._known(name) for name in self._named())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ActionSet):
@@ -198,5 +213,60 @@ class ActionSet:
     __hash__ = None  # type: ignore[assignment]  # equal sets may be written in many ways
 
     def __repr__(self) -> str:
-        shown = [name if self.mask(name) != -1 else f"{name}:*" for name in sorted(self._masks)]
+        shown = [name if self.mask(name) != -1 else f"{name}:*" for name in sorted(self._own())]
         return f"ActionSet({'* but ' if self._rest else ''}{', '.join(shown) or 'nothing'})"
+
+
+class DeferredSet(ActionSet):
+    """Actions of any service, whose masks are worked out as services are asked for.
+
+    What AWS calls *Write* is spread over hundreds of services, each a file of its own; what is
+    asked is nearly always which actions of some policy are among them.
+    """
+
+    __slots__ = ("_is_complete", "_mask_of")
+
+    def __init__(self, catalog: Catalog, mask_of: Callable[[str], int]) -> None:
+        super().__init__(catalog, {})
+        self._mask_of = mask_of
+        """The mask of a service; 0 where there is no such service."""
+        self._is_complete = False
+
+    def mask(self, service: str) -> int:
+        mask = self._masks.get(service)
+        if mask is None:
+            mask = self._masks[service] = self._mask_of(service)
+        return mask
+
+    def _own(self) -> dict[str, int]:
+        if not self._is_complete:
+            for service in self._catalog.services:
+                self.mask(service)
+            self._is_complete = True
+        return self._masks
+
+    def _named(self) -> Iterable[str]:
+        return self._catalog.services
+
+    @property
+    def _size(self) -> int:
+        return len(self._catalog.services)
+
+    @property
+    def is_nothing(self) -> bool:
+        return False  # so that nobody has to look at everything
+
+    def __or__(self, other: ActionSet) -> ActionSet:
+        if other.is_boundless:
+            return super().__or__(other)
+        return DeferredSet(self._catalog, lambda service: self.mask(service) | other.mask(service))
+
+    def __and__(self, other: ActionSet) -> ActionSet:
+        if other.is_boundless or isinstance(other, DeferredSet):
+            return DeferredSet(
+                self._catalog, lambda service: self.mask(service) & other.mask(service)
+            )
+        return other & self
+
+    def __sub__(self, other: ActionSet) -> ActionSet:
+        return DeferredSet(self._catalog, lambda service: self.mask(service) & ~other.mask(service))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from msgspec import Struct
 
-from iam_preflight.knowledge.actionset import ActionSet, bits_of
+from iam_preflight.knowledge.actionset import ActionSet, DeferredSet, bits_of
 from iam_preflight.knowledge.reading import read_data, service_reference
 from iam_preflight.policy.match import glob_regex
 from iam_preflight.spelling import nearest
@@ -150,9 +150,16 @@ class Action(Struct, frozen=True):
         return self.full_name
 
 
+class _Some(msgspec.Struct):
+    """Something of which it only matters that it is there."""
+
+
 class _NameRecord(msgspec.Struct, rename="camel"):
+    """What is asked of most actions; the rest of the file is passed over."""
+
     name: str
     access_level: str = "Write"
+    resource_types: tuple[_Some, ...] = ()
 
 
 class _UseRecord(msgspec.Struct, rename="camel"):
@@ -240,6 +247,7 @@ class Service:
         "_level_masks",
         "_levels",
         "_names",
+        "_narrowable",
         "_records",
         "full",
         "index",
@@ -259,6 +267,7 @@ class Service:
         self._levels: tuple[AccessLevel, ...] | None = None
         self._by_arn: dict[str, int] | None = None
         self._level_masks: dict[AccessLevel, int] = {}
+        self._narrowable: int | None = None
         self._globs: dict[str, int] = {}
 
     @property
@@ -303,6 +312,14 @@ class Service:
                     levels[i] = level
             self._levels = tuple(levels)
         return self._levels
+
+    @property
+    def narrowable(self) -> int:
+        """The mask of the actions that can be limited to resources."""
+        if self._narrowable is None:
+            records = enumerate(self._records.values())
+            self._narrowable = sum(1 << i for i, record in records if record.resource_types)
+        return self._narrowable
 
     @property
     def by_arn(self) -> dict[str, int]:
@@ -456,12 +473,10 @@ class Catalog:
             return self.everything
         if not colon:
             return self.nothing
-        if "*" in prefix or "?" in prefix:
-            matches = glob_regex(prefix).fullmatch
-            keys = [key for key in self.services if matches(key)]
-        else:
-            keys = [prefix]
-        return ActionSet(self, {key: self.service(key).matching(name) for key in keys})
+        if "*" not in prefix and "?" not in prefix:
+            return ActionSet(self, {prefix: self.service(prefix).matching(name)})
+        keys = frozenset(filter(glob_regex(prefix).fullmatch, self.services))
+        return DeferredSet(self, lambda key: self.service(key).matching(name) if key in keys else 0)
 
     def expand_all(self, patterns: tuple[str, ...]) -> ActionSet:
         """The actions that any of the patterns covers; remembered, as documents repeat."""
@@ -501,7 +516,7 @@ class Catalog:
         """Permissions management and the classes that are worth as much."""
         managing = self.everything.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)
         worth_as_much = (self.classes[name] for name in self._class_file.sensitive)
-        return ActionSet.union(self, (managing, *worth_as_much))
+        return managing | ActionSet.union(self, worth_as_much)
 
     # ---- condition keys
 

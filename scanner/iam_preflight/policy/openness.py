@@ -107,7 +107,8 @@ class Opening:
         if self.covers_every_resource(is_sure=is_sure):
             if self.is_boundless:
                 return actions - self._denials.elsewhere
-            masks = {s: actions.mask(s) & self._openings.narrowable(s) for s in actions.services}
+            service = self.catalog.service
+            masks = {s: actions.mask(s) & service(s).narrowable for s in actions.services}
         else:
             masks = {
                 service: actions.mask(service) & self._broad_mask(service, is_sure=is_sure)
@@ -265,7 +266,6 @@ class Openings:
         self.catalog = catalog
         self._openings: dict[int, tuple[Document, tuple[Opening, ...]]] = {}
         self._denied: dict[int, _Denials] = {}
-        self._narrowable: dict[str, int] = {}
         self._broad: dict[tuple[str, Tokens, bool], tuple[int, int]] = {}
 
     def of(self, document: Document) -> tuple[Opening, ...]:
@@ -280,15 +280,6 @@ class Openings:
             # the document is kept, so that its id stays its own
             found = self._openings[id(document)] = (document, openings)
         return found[1]
-
-    def narrowable(self, service: str) -> int:
-        """The mask of a service's actions that can be limited to resources."""
-        mask = self._narrowable.get(service)
-        if mask is None:
-            actions = self.catalog.actions(service)
-            mask = sum(1 << i for i, action in enumerate(actions) if not action.is_only_star)
-            self._narrowable[service] = mask
-        return mask
 
     def broad_masks(self, service: str, pattern: Pattern) -> tuple[int, int]:
         """The actions of a service for which a resource pattern is, and may be, broad."""
