@@ -383,11 +383,13 @@ def either(left: Value | None, right: Value | None) -> Value | None:
 
 def parts_of(value: Value) -> tuple[Fragment | Unknown, ...] | None:
     """A string value as its parts; None when it is not a string."""
+    if isinstance(value, Known):  # nearly always: before `match`, which looks at each field
+        if isinstance(value.value, str):
+            return value.fragments or (Fragment(value.value, value.span, value.sensitive),)
+        if value.value is None:
+            return None
+        return (Fragment(render_scalar(value.value), value.span, value.sensitive),)
     match value:
-        case Known(value=str(text), fragments=fragments, span=span, sensitive=sensitive):
-            return fragments or (Fragment(text, span, sensitive),)
-        case Known(value=bool() | int() | float() | Decimal(), span=span):
-            return (Fragment(render_scalar(value.value), span, value.sensitive),)
         case Text(parts=parts):
             return parts
         case Unknown():

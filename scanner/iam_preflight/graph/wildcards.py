@@ -33,14 +33,18 @@ def whole_services(
     """
     if statement.is_not_action:
         return
-    named = [pattern for pattern in statement.actions if pattern.is_known and ":" in pattern.text]
-    wild = [pattern for pattern in named if has_wildcard(pattern)]
-    services = {service for pattern in wild for service in catalog.expand(pattern.text).services}
+    named = [(pattern, pattern.text) for pattern in statement.actions if pattern.is_known]
+    services = {
+        service
+        for _, text in named
+        if ("*" in text or "?" in text) and ":" in text
+        for service in catalog.expand(text).services
+    }
     if not services:
         return
     held: dict[str, list[Pattern]] = {}
-    for pattern in named:
-        for service in catalog.expand(pattern.text).services:
+    for pattern, text in named:
+        for service in catalog.expand(text).services if ":" in text else ():
             if service in services:
                 held.setdefault(service, []).append(pattern)
     for service, patterns in held.items():

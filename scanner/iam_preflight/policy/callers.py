@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 
 from __future__ import annotations
 
+import functools
 import re
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -49,6 +50,8 @@ class CallerKind(Enum):
 
 class Via(Enum):
     """How a principal element names a caller, which decides what else must allow a request."""
+
+    __hash__ = object.__hash__  # `Enum` has one in Python, asked for at every decision
 
     NOBODY = "nobody"
     ANYONE = "anyone"
@@ -254,6 +257,7 @@ def names(principal: PrincipalPattern, caller: Caller) -> tuple[Truth, Via]:
             return Truth.NO, Via.NOBODY
 
 
+@functools.lru_cache(maxsize=65536)
 def _names_aws(pattern: Tokens, caller: Caller) -> tuple[Truth, Via]:
     account = _named_account(pattern)
     if account is not None:
@@ -279,8 +283,12 @@ def is_namesake(principal: PrincipalPattern, caller: Caller) -> bool:
     """Whether a principal is the caller but for an account that nobody knows yet."""
     if principal.kind != "AWS" or not caller.is_aws or principal.pattern.assumptions:
         return False
-    pattern = tokens_of(principal.pattern, Wildcards.NONE)
-    return relation_in_place(caller.name, pattern) is Relation.INSIDE
+    return _is_in_place(caller.name, tokens_of(principal.pattern, Wildcards.NONE))
+
+
+@functools.lru_cache(maxsize=65536)
+def _is_in_place(name: Tokens, pattern: Tokens) -> bool:
+    return relation_in_place(name, pattern) is Relation.INSIDE
 
 
 def _may_be(pattern: Tokens, caller: Caller) -> bool:

@@ -173,7 +173,7 @@ class Condition(Struct, frozen=True):
         return self.key.text.lower()
 
 
-class Statement(Struct, frozen=True):
+class Statement(Struct, frozen=True, dict=True):
     effect: Effect
     actions: tuple[Pattern, ...]
     resources: tuple[Pattern, ...]
@@ -199,9 +199,28 @@ class Statement(Struct, frozen=True):
     def is_allow(self) -> bool:
         return self.effect is Effect.ALLOW
 
+    @functools.cached_property
+    def sure_actions(self) -> tuple[str, ...]:
+        """The action patterns that are there whatever is not known, as text."""
+        return tuple(p.text for p in self.actions if p.is_known and not p.assumptions)
+
+    @functools.cached_property
+    def possible_actions(self) -> tuple[str, ...]:
+        """All action patterns as text, with holes as anything: `s3:*` for `s3:${var.verb}`."""
+        if len(self.sure_actions) == len(self.actions):
+            return self.sure_actions
+        return tuple(map(_with_holes_open, self.actions))
+
     def span_of(self, element: str) -> Span:
         """The place of an element's name; the statement where it is not written."""
         return self.key_spans.get(element, self.span)
+
+
+def _with_holes_open(action: Pattern) -> str:
+    if action.is_known:
+        return action.text
+    text = "".join(part if isinstance(part, str) else "*" for part in action.parts)
+    return text if ":" in text or not text.strip("*") else f"{text}:*"
 
 
 class GrammarProblem(Struct, frozen=True):

@@ -322,14 +322,7 @@ def statement_actions(
     """The actions that a statement is about: with holes as anything, or only those for sure."""
     # for `NotAction` what is left out for sure makes what is in at most, and the other way round
     wants_sure = is_sure != statement.is_not_action
-    texts: list[str] = []
-    for pattern in statement.actions:
-        if pattern.is_known and not pattern.assumptions:
-            texts.append(pattern.text)
-        elif not wants_sure:
-            text = "".join(part if isinstance(part, str) else "*" for part in pattern.parts)
-            texts.append(text if ":" in text or text.strip("*") == "" else f"{text}:*")
-    found = catalog.expand_all(tuple(texts))
+    found = catalog.expand_all(statement.sure_actions if wants_sure else statement.possible_actions)
     return ~found if statement.is_not_action else found
 
 
