@@ -232,8 +232,11 @@ class Escalations:
         self._by_kind: dict[MethodKind, list[Method]] = {}
         self._asked: dict[str, set[str]] = {}
         """The actions of all methods by their service."""
+        self._needs: dict[str, tuple[tuple[frozenset[str], ...], ...]] = {}
+        """For each method and item the actions of each alternative that must be held."""
         for method in escalation_methods():
             self._by_kind.setdefault(method.kind, []).append(method)
+            self._needs[method.id] = _needs_of(method)
             for action in method.actions:
                 self._asked.setdefault(action.partition(":")[0], set()).add(action)
         self._holding: dict[int, frozenset[str]] = {}
@@ -324,7 +327,7 @@ class Escalations:
         for method in self._by_kind[MethodKind.SELF]:
             if holder.kind is PrincipalKind.GROUP and method.actor is Actor.ROLE:
                 continue
-            if method.gain is Gain.ADMIN and _is_ready(method, held):
+            if method.gain is Gain.ADMIN and self._is_ready(method, held):
                 uses = self._broad_uses(holder, method)
                 if uses is not None:
                     yield self._escalation(holder, method, uses, _Binding())
@@ -826,8 +829,15 @@ class Escalations:
                 continue
             if method.actor is Actor.ROLE and is_user:
                 continue
-            if _is_ready(method, held):
+            if self._is_ready(method, held):
                 yield method
+
+    def _is_ready(self, method: Method, held: frozenset[str]) -> bool:
+        """Whether the actions that are held are enough for a method."""
+        for item in self._needs[method.id]:
+            if not any(alternative <= held for alternative in item):
+                return False
+        return True
 
     def _held(self, actor: Principal) -> frozenset[str]:
         """The actions of any method that the actor has at all."""
@@ -1274,10 +1284,10 @@ def _is_assume(permission: Permission) -> bool:
     return permission.action == "sts:AssumeRole"
 
 
-def _is_ready(method: Method, held: Container[str]) -> bool:
-    """Whether the actions that are held are enough for a method; assuming may need none."""
-    return all(
-        any(all(p.action in held or _is_assume(p) for p in alternative) for alternative in item)
+def _needs_of(method: Method) -> tuple[tuple[frozenset[str], ...], ...]:
+    """The actions that a method needs, by item and alternative; assuming a role may need none."""
+    return tuple(
+        tuple(frozenset(p.action for p in each if not _is_assume(p)) for each in item)
         for item in method.needs
     )
 

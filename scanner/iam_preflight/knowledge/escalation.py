@@ -40,6 +40,8 @@ class MethodKind(Enum):
 class Target(Enum):
     """What a permission must be held on."""
 
+    __hash__ = object.__hash__  # `Enum` has one in Python, asked for at every permission
+
     SELF = "self"
     USER = "user"
     ROLE = "role"

@@ -28,7 +28,7 @@ from iam_preflight.policy.globs import (
 )
 from iam_preflight.policy.match import text_matches
 from iam_preflight.policy.matchers import YES, DocumentMatcher, ResourceArn
-from iam_preflight.policy.truth import Doubt, Truth, all_of, any_of
+from iam_preflight.policy.truth import Doubt, Truth
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 class Layer(Enum):
     """The kinds of policy that have a say."""
+
+    __hash__ = object.__hash__  # `Enum` has one in Python, asked for at every decision
 
     IDENTITY = "identity policy"
     BOUNDARY = "permissions boundary"
@@ -309,29 +311,29 @@ class _Case:
     def decide(self) -> Decision:
         policies = self.policies
         identity = self._read(Layer.IDENTITY, policies.identity)
-        boundary = self._optional(
-            Layer.BOUNDARY, () if policies.boundary is None else (policies.boundary,)
-        )
-        session = self._optional(Layer.SESSION, policies.session)
-        scp = self._levels(Layer.SCP, policies.scps if self._is_under_scps() else ())
-        endpoint = self._optional(Layer.ENDPOINT, policies.endpoint)
+        limits = scp = endpoint = Truth.YES
+        if policies.boundary is not None:
+            limits = self._read(Layer.BOUNDARY, (policies.boundary,)).allow
+        if policies.session:
+            limits = min(limits, self._read(Layer.SESSION, policies.session).allow)
+        if policies.scps and self._is_under_scps():
+            for level in filter(None, policies.scps):
+                scp = min(scp, self._read(Layer.SCP, level).allow)
+        if policies.endpoint:
+            endpoint = self._read(Layer.ENDPOINT, policies.endpoint).allow
         if policies.rcps and self._is_under_rcps():
             # AWS's own policy that allows everything cannot be detached: only denials count
             self._read(Layer.RCP, (document for level in policies.rcps for document in level))
         is_root = self.caller is not None and self.caller.kind is CallerKind.ROOT
-        own = Truth.YES if is_root else identity.allow
-        limits = all_of((boundary, session))
-        principal = min(own, limits)
+        principal = min(Truth.YES if is_root else identity.allow, limits)
         allow = principal
         if policies.resource is not None or self.request.resource_account is not None:
             resource = self._read(
                 Layer.RESOURCE, () if policies.resource is None else (policies.resource,)
             )
             allow = self._with_resource(resource, principal, limits)
-        allow = all_of((allow, scp, endpoint))
-        deny = any_of(found.deny for found in self.findings)
-        truth = min(allow, deny.negated())
-        return self._decision(truth)
+        deny = max([found.deny for found in self.findings])
+        return self._decision(min(allow, scp, endpoint, deny.negated()))
 
     def _decision(self, truth: Truth) -> Decision:
         allowed_by = tuple(reason for found in self.findings for reason in found.allows)
@@ -352,13 +354,6 @@ class _Case:
                     for reason in found.denies:
                         doubt |= reason.doubt
         return Decision(truth, allowed_by, denied_by, missing, doubt)
-
-    def _optional(self, layer: Layer, documents: tuple[Document, ...]) -> Truth:
-        """What a kind of policy allows; all, where there is none."""
-        return self._read(layer, documents).allow if documents else Truth.YES
-
-    def _levels(self, layer: Layer, levels: Levels) -> Truth:
-        return all_of([self._read(layer, level).allow for level in levels if level])
 
     def _is_under_scps(self) -> bool:
         """https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html"""
