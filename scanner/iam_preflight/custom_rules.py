@@ -6,7 +6,6 @@ rules are programs, and run as such.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import sys
@@ -80,6 +79,8 @@ def _declared(file: Path) -> Iterator[Rule]:
 
 def _load(file: Path) -> ModuleType:
     """A Python file as a module of a name that nothing else has."""
+    import hashlib
+
     digest = hashlib.sha256(str(file.resolve()).encode("utf-8", "replace")).hexdigest()[:12]
     name = f"iam_preflight_custom_{digest}"
     spec = importlib.util.spec_from_file_location(name, file)

@@ -79,6 +79,8 @@ class ScanOptions(Struct, frozen=True):
     base_name: str = ""
     timeout: float = TIMEOUT
     """Seconds for the evaluation of one root or stack, and for one rule."""
+    jobs: int = 1
+    """In how many processes the rules may run, where that pays; 0: as the machine has it."""
     progress: Callable[[str], None] = lambda _stage: None
     """Told what is being done, often."""
 
@@ -169,7 +171,7 @@ def scan_inventory(
     with no_collection():
         graph = load_graph(workspace, inventory, registry, options)
         options.progress("checking")
-        findings = list(run_rules(registry, graph, workspace.problems, options.timeout))
+        findings = list(run_rules(registry, graph, workspace, options))
         decided, faults = judge(findings, workspace.sources, graph, registry, options, base)
     workspace.problems.extend(faults)
     stale = age_problem(options.today)
@@ -283,12 +285,21 @@ def _resources(
             reader=options.hcl_reader,
         )
         yield from load_terraform(workspace, inventory.terraform, terraform_options, is_wanted)
-    if templates:
+    if templates and (options.parameters or any(_may_be_template(workspace, templates))):
         from iam_preflight.cloudformation.load import TemplateOptions, load_templates
 
         template_options = TemplateOptions(options.parameters, options.timeout)
         yield from load_templates(workspace, templates, template_options, is_wanted)
     _note_what_is_neither(workspace, inventory)
+
+
+def _may_be_template(workspace: Workspace, paths: Iterable[str]) -> Iterator[bool]:
+    """For each file whether it is worth it to load the front end of CloudFormation."""
+    from iam_preflight.cloudformation.sniffing import in_utf8, may_be_template
+
+    for path in paths:
+        source = workspace.source(path)
+        yield source is not None and may_be_template(in_utf8(source.data))
 
 
 def _told_apart(
@@ -360,20 +371,41 @@ def _with_account(
 # ---------------------------------------------------------------- rules
 
 
+WORTH_SHARING = 60
+"""Policies and principals from which on several processes are faster than one."""
+
+
 def run_rules(
-    registry: Registry, graph: Graph, problems: list[Problem], timeout: float = TIMEOUT
+    registry: Registry, graph: Graph, workspace: Workspace, options: ScanOptions
 ) -> Iterator[Finding]:
-    """Every rule on everything it asks for; one that crashes or does not end is a problem."""
-    for rule in registry:
-        found: list[Finding] = []
-        try:
-            with alarm(timeout):
-                for _, _, several in run_checks((rule,), graph, problems):
-                    found += several
-        except OutOfTime:
-            message = f"rule {rule.id} takes longer than {timeout:g} seconds"
-            problems.append(Problem(ProblemKind.LIMIT, message, rule.id))
-        yield from found
+    """Every rule on everything it asks for, in the order of the rules."""
+    rules = registry.rules
+
+    def judged(number: int) -> list[Finding]:
+        return _judged(rules[number], graph, workspace.problems, options.timeout)
+
+    found: dict[int, list[Finding]] = {}
+    if options.jobs != 1 and len(graph.policies) + len(graph.principals) >= WORTH_SHARING:
+        from iam_preflight.workers import share, workers
+
+        jobs = workers(options.jobs)
+        if jobs > 1:
+            found = share(len(rules), jobs, judged, graph, workspace)
+    for number in range(len(rules)):
+        yield from found[number] if number in found else judged(number)
+
+
+def _judged(rule: Rule, graph: Graph, problems: list[Problem], timeout: float) -> list[Finding]:
+    """What one rule finds; one that crashes or does not end is a problem."""
+    found: list[Finding] = []
+    try:
+        with alarm(timeout):
+            for _, _, several in run_checks((rule,), graph, problems):
+                found += several
+    except OutOfTime:
+        message = f"rule {rule.id} takes longer than {timeout:g} seconds"
+        problems.append(Problem(ProblemKind.LIMIT, message, rule.id))
+    return found
 
 
 def run_checks(

@@ -1,20 +1,18 @@
 """What a template is, and its sections.
 
 A YAML or JSON document is a template when it has `Resources` and either says its format version
-or has a resource with a type such as `AWS::IAM::Role`. Files are told apart by a few bytes
-before they are parsed; a file that cannot be parsed is a problem only when it says that it is a
-template.
+or has a resource with a type such as `AWS::IAM::Role`. A file that cannot be parsed is a problem
+only when it says that it is a template.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from iam_preflight.cloudformation.reader import TemplateError, read_documents
+from iam_preflight.cloudformation.sniffing import claims_to_be_template, in_utf8, may_be_template
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.source import SourceFile
 from iam_preflight.values import Known, Mapping, Value, is_null, items_of, text_of
@@ -24,15 +22,6 @@ if TYPE_CHECKING:
 
     from iam_preflight.cloudformation.reader import RawDocument
     from iam_preflight.source import Span
-
-MAX_PEEK = 8 * 1024 * 1024
-"""Larger JSON is not looked through before it is parsed; as a template it is far too large."""
-
-_CLAIM = re.compile(rb"""^[ \t]*["']?AWSTemplateFormatVersion["']?[ \t]*:""", re.MULTILINE)
-_RESOURCES = re.compile(
-    rb"""(?:^(?:\xef\xbb\xbf)?[ \t]*|["'{,])Resources["']?[ \t\r\n]*:""", re.MULTILINE
-)
-_TYPE = re.compile(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa)::[A-Za-z0-9]+::""")
 
 
 class Template(Struct, frozen=True):
@@ -66,12 +55,11 @@ class Template(Struct, frozen=True):
 
 def read_templates(source: SourceFile, problems: list[Problem]) -> Iterator[Template]:
     """The templates in a file; what is wrong with it is noted only when it means to be one."""
-    data = source.data
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        source = SourceFile(source.path, data.decode("utf-16", "replace").encode("utf-8"))
-        data = source.data
+    data = in_utf8(source.data)
     if not may_be_template(data):
         return
+    if data is not source.data:
+        source = SourceFile(source.path, data)
     count = 0
     try:
         for document in read_documents(source):
@@ -87,21 +75,6 @@ def read_templates(source: SourceFile, problems: list[Problem]) -> Iterator[Temp
             problems.append(Problem(kind, error.message, source.path, error.span))
 
 
-def may_be_template(data: bytes) -> bool:
-    """Whether a file is worth parsing with places: a look that costs next to nothing."""
-    if b"::" not in data or not _RESOURCES.search(data):
-        return False
-    if len(data) > MAX_PEEK or data.lstrip()[:1] != b"{":
-        return True
-    try:
-        root = json.loads(data)
-    except (ValueError, RecursionError):
-        return True
-    return isinstance(root, dict) and (
-        isinstance(root.get("Resources"), dict) or "AWSTemplateFormatVersion" in root
-    )
-
-
 def template_from(document: RawDocument, source: SourceFile, number: int = 1) -> Template:
     assert isinstance(document.root, Mapping)
     path = source.path if number == 1 else f"{source.path}#{number}"
@@ -115,13 +88,6 @@ def template_from(document: RawDocument, source: SourceFile, number: int = 1) ->
         for key, span in document.duplicates
     )
     return Template(path, source, document.root, duplicates)
-
-
-def claims_to_be_template(data: bytes) -> bool:
-    """Whether broken text was meant to be a template."""
-    if _CLAIM.search(data):
-        return True
-    return _RESOURCES.search(data) is not None and _TYPE.search(data) is not None
 
 
 def is_template(root: Value) -> bool:
