@@ -203,6 +203,10 @@ class Workspace:
         self._sources[path] = source
         return source
 
+    def has_read(self, source: SourceFile) -> bool:
+        """Whether a source is a file that was read here, and not text from elsewhere."""
+        return self._sources.get(source.path) is source
+
     @property
     def sources(self) -> Iterator[SourceFile]:
         """The files that were read, in no particular order."""

@@ -69,6 +69,10 @@ class Secrets:
             self.add(text)
         return value
 
+    @property
+    def texts(self) -> frozenset[str]:
+        return frozenset(self._texts)
+
     def __bool__(self) -> bool:
         return bool(self._texts)
 

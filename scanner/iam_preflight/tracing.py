@@ -39,6 +39,11 @@ class TracedTree:
     def trace(self) -> list[Question]:
         return [Question(kind, path, answer) for (kind, path), answer in self._asked.items()]
 
+    def remember(self, trace: Iterable[Question]) -> None:
+        """Adds what somebody else has asked of the same tree."""
+        for asked in trace:
+            self._asked[asked.kind, asked.path] = asked.answer
+
     def answer_to(self, kind: str, path: str) -> bytes | None:
         """Asks, and gives the digest of the answer; None where there is no such question."""
         with contextlib.suppress(OSError):  # a failure is an answer

@@ -1,4 +1,5 @@
-"""The same input gives the same bytes, whatever the hash seed, the locale and the files' order."""
+"""The same input gives the same bytes, whatever the hash seed, the locale, the files' order and
+the number of processes."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ def test_every_format_has_the_same_bytes(tmp_path: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
         (top / ".git").mkdir()
-    one = reports(first, first.parent, "0", "C")
-    other = reports(second, second.parent, "4711", "tr_TR.UTF-8")
+    one = reports(first, first.parent, "0", "C", ".", "--jobs", "1")
+    other = reports(second, second.parent, "4711", "tr_TR.UTF-8", ".", "--jobs", "3")
     for name in FORMATS:
         here = str(first).encode(), str(second).encode()
         assert one[name].replace(here[0], b"") == other[name].replace(here[1], b""), name

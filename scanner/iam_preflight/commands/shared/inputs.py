@@ -63,6 +63,7 @@ class Inputs(Struct, frozen=True):
     module_map: tuple[str, ...]
     workspace: str
     timeout: float
+    jobs: int
     hcl_reader: HclReader
     parameters: tuple[str, ...]
     account_context: tuple[Path, ...]
@@ -116,6 +117,7 @@ class Inputs(Struct, frozen=True):
             account_context=self._snapshots(settings, folder, top),
             terraform_workspace=self.workspace,
             timeout=self.timeout,
+            jobs=self.jobs,
             hcl_reader=self.hcl_reader,
             base=self._revision(self.suppressions_from, top),
             base_name=self.suppressions_from or "",
@@ -351,6 +353,15 @@ _OPTIONS = (
         metavar="SECONDS",
         help="How long the evaluation of one root module or stack, and each rule, may take"
         f" (default: {TIMEOUT:g}). What takes longer is reported, and the rest goes on.",
+    ),
+    _option(
+        "--jobs",
+        section=INPUT,
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="N",
+        help="In how many processes the rules run, where that is faster (default: one for each"
+        " processor, at most four). The report is the same.",
     ),
     _option(
         "--hcl-reader",

@@ -1,0 +1,259 @@
+"""The rules in several processes: each takes the next rule that nobody has taken.
+
+The processes are copies of the scan made once everything has been read (`fork`), so that nothing
+has to be handed to them. What they find comes back by pickle; resources and files are named in it
+instead of copied, so that all findings speak of the same ones. What a process that fails had taken
+is missing from the results, for the caller to do itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import pickle
+import signal
+import struct
+import threading
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from iam_preflight.resources import Resource
+from iam_preflight.source import SourceFile
+from iam_preflight.tracing import Question, TracedTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iam_preflight.discovery import Workspace
+    from iam_preflight.errors import Problem
+    from iam_preflight.findings import Finding
+    from iam_preflight.graph.model import Graph
+    from iam_preflight.source import Span
+
+    Found = dict[int, list[Finding]]
+    """What was found by the number of the rule."""
+
+MAX_BY_DEFAULT = 4
+"""What several rules need is worked out in each process: more processes gain little."""
+_TICKET = struct.Struct("<H")
+_MAX_TASKS = 2000
+"""More tickets than this may not fit a pipe at once."""
+
+
+def workers(wanted: int) -> int:
+    """How many processes there may be; for 0 as many as there are processors, within reason.
+
+    One where the process cannot be copied: the thread of somebody else may hold a lock.
+    """
+    if not hasattr(os, "fork") or threading.active_count() > 1:
+        return 1
+    if wanted:
+        return wanted
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), MAX_BY_DEFAULT)
+    return min(os.cpu_count() or 1, MAX_BY_DEFAULT)
+
+
+def share(
+    count: int,
+    jobs: int,
+    judge: Callable[[int], list[Finding]],
+    graph: Graph,
+    workspace: Workspace,
+) -> Found:
+    """What the rules 0 … `count` find, by number; those that a failed process had taken missing."""
+    if count > _MAX_TASKS:
+        return {}
+    tickets, box = os.pipe()
+    os.write(box, b"".join(map(_TICKET.pack, range(count))))
+    os.close(box)
+    helpers: list[_Helper] = []
+    try:
+        while len(helpers) < jobs - 1:
+            helpers.append(_Helper(tickets, judge, _Parcels(graph, workspace)))
+        found = _judge_next(tickets, judge)
+        parcels = _Parcels(graph, workspace)
+        parcels.know(found)
+        for helper in helpers:
+            with contextlib.suppress(pickle.UnpicklingError, EOFError):
+                found.update(parcels.open(helper.wait()))
+    finally:
+        for helper in helpers:
+            helper.stop()
+        os.close(tickets)
+    return found
+
+
+def _judge_next(tickets: int, judge: Callable[[int], list[Finding]]) -> Found:
+    """Takes tickets until there are none left."""
+    found: Found = {}
+    while ticket := os.read(tickets, _TICKET.size):
+        (number,) = _TICKET.unpack(ticket)
+        found[number] = judge(number)
+    return found
+
+
+class _Helper:
+    """A copy of this process that works and ends."""
+
+    def __init__(
+        self, tickets: int, judge: Callable[[int], list[Finding]], parcels: _Parcels
+    ) -> None:
+        self._results, results = os.pipe()
+        self._process = os.fork()
+        if self._process == 0:
+            status = 1
+            try:
+                data = parcels.wrap(_judge_next(tickets, judge))
+                with os.fdopen(results, "wb") as stream:
+                    stream.write(data)
+                status = 0
+            finally:
+                os._exit(status)  # nothing of what the other process has begun is ended twice
+        os.close(results)
+
+    def wait(self) -> bytes:
+        """Its results; empty where it failed."""
+        with os.fdopen(self._results, "rb") as stream:
+            data = stream.read()
+        self._results = -1
+        _, status = os.waitpid(self._process, 0)
+        self._process = 0
+        return data if status == 0 else b""
+
+    def stop(self) -> None:
+        if self._results >= 0:
+            os.close(self._results)
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
+
+
+class _Parcel(Struct):
+    """What one process hands to another: findings, and what it came to know on the way."""
+
+    found: Found
+    problems: list[Problem]
+    secrets: list[str]
+    code: list[str]
+    read: list[str]
+    asked: list[Question]
+
+
+class _Parcels:
+    """Wraps and opens parcels, between processes that have a graph and a workspace in common."""
+
+    def __init__(self, graph: Graph, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._resources = graph.resources
+        self._numbers = {id(resource): i for i, resource in enumerate(graph.resources)}
+        self._texts: dict[tuple[object, ...], SourceFile] = {}
+        """Sources that are no file: what a function has decoded, a policy of AWS's."""
+        # what everybody knows need not be sent
+        self._problems = len(workspace.problems)
+        self._read = {source.path for source in workspace.sources}
+        self._secrets = workspace.secrets.texts
+        self._asked = set(self._trace())
+
+    def know(self, found: Found) -> None:
+        """Makes sources that are alike one with those of these findings."""
+        for findings in found.values():
+            for span in (span for finding in findings for span in _spans_of(finding)):
+                if not self._is_file(span.source):
+                    self._texts.setdefault(_content(span.source), span.source)
+
+    def wrap(self, found: Found) -> bytes:
+        workspace = self._workspace
+        parcel = _Parcel(
+            found,
+            workspace.problems[self._problems :],
+            sorted(workspace.secrets.texts - self._secrets),
+            sorted(workspace.code),
+            [source.path for source in workspace.sources if source.path not in self._read],
+            [question for question in self._trace() if question not in self._asked],
+        )
+        stream = io.BytesIO()
+        _Wrapper(stream, self).dump(parcel)
+        return stream.getvalue()
+
+    def open(self, data: bytes) -> Found:
+        """The findings of a parcel; what else it holds joins the workspace."""
+        parcel = _Opener(io.BytesIO(data), self).load()
+        assert isinstance(parcel, _Parcel)
+        workspace = self._workspace
+        workspace.problems.extend(parcel.problems)
+        for text in parcel.secrets:
+            workspace.secrets.add(text)
+        workspace.code.update(parcel.code)
+        for path in parcel.read:
+            workspace.source(path)
+        if isinstance(workspace.tree, TracedTree):
+            workspace.tree.remember(parcel.asked)
+        return parcel.found
+
+    def _trace(self) -> list[Question]:
+        tree = self._workspace.tree
+        return tree.trace if isinstance(tree, TracedTree) else []
+
+    # ---- what is named in a parcel
+
+    def name_of(self, thing: object) -> tuple[object, ...] | None:
+        if isinstance(thing, Resource):
+            number = self._numbers.get(id(thing))
+            if number is None:
+                raise pickle.PicklingError(f"{thing.address} is not in the graph")
+            return ("resource", number)
+        if isinstance(thing, SourceFile):
+            return ("file", thing.path) if self._is_file(thing) else _content(thing)
+        return None
+
+    def named(self, name: tuple[Any, ...]) -> object:
+        match name:
+            case ("resource", int(number)):
+                return self._resources[number]
+            case ("file", str(path)):
+                return self._workspace.source(path)
+            case ("text", str(path), bytes(data), bool(is_record), bool(is_private)):
+                source = self._texts.get(name)
+                if source is None:
+                    source = self._texts[name] = SourceFile(path, data, is_record=is_record)
+                    source.is_private = is_private
+                return source
+            case _:
+                raise pickle.UnpicklingError(f"nothing has the name {name!r}")
+
+    def _is_file(self, source: SourceFile) -> bool:
+        return self._workspace.has_read(source)
+
+
+def _content(source: SourceFile) -> tuple[object, ...]:
+    return ("text", source.path, source.data, source.is_record, source.is_private)
+
+
+def _spans_of(finding: Finding) -> Iterator[Span]:
+    yield finding.primary.span
+    yield from (place.span for place in (*finding.related, *finding.steps))
+    yield from finding.causes
+    if finding.fix is not None:
+        yield from (edit.span for edit in finding.fix.edits)
+
+
+class _Wrapper(pickle.Pickler):
+    def __init__(self, stream: io.BytesIO, parcels: _Parcels) -> None:
+        super().__init__(stream, pickle.HIGHEST_PROTOCOL)
+        self._parcels = parcels
+
+    def persistent_id(self, thing: object) -> tuple[object, ...] | None:
+        return self._parcels.name_of(thing)
+
+
+class _Opener(pickle.Unpickler):
+    def __init__(self, stream: io.BytesIO, parcels: _Parcels) -> None:
+        super().__init__(stream)
+        self._parcels = parcels
+
+    def persistent_load(self, name: tuple[Any, ...]) -> object:
+        return self._parcels.named(name)
