@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from iam_preflight.baseline import Known
     from iam_preflight.comments import Ignore
     from iam_preflight.registry import Registry
+    from iam_preflight.rules import Rule
     from iam_preflight.settings import Settings
 
 
@@ -192,14 +193,14 @@ def _fold(decided: list[Decided], registry: Registry) -> list[Decided]:
 
 def _folding(decided: list[Decided], registry: Registry) -> dict[int, int]:
     """Which finding is folded into which, by their indexes."""
-    yields = {rule.id: frozenset(rule.yields_to) for rule in registry}
+    yields = {rule.id: _stronger(rule) for rule in registry}
     by_cause: dict[tuple[int, int], list[int]] = {}
     for i, one in enumerate(decided):
         for span in one.finding.causes:
             by_cause.setdefault((id(span.source), span.start), []).append(i)
     target: dict[int, int] = {}
     for i, one in enumerate(decided):
-        stronger = yields.get(one.finding.rule, frozenset())
+        stronger = yields.get(one.finding.rule)
         if not stronger:
             continue
         allowed = _FOLDS_INTO[one.outcome]
@@ -222,12 +223,18 @@ def _end(i: int, target: dict[int, int]) -> int:
     return i
 
 
-def _speaks_for(other: Decided, one: Decided, stronger: frozenset[str]) -> bool:
+def _stronger(rule: Rule) -> dict[str, int]:
+    """The rules that may speak for one, with how many steps graver they have to be."""
+    return dict.fromkeys(rule.yields_when_milder_to, 1) | dict.fromkeys(rule.yields_to, 0)
+
+
+def _speaks_for(other: Decided, one: Decided, stronger: dict[str, int]) -> bool:
+    steps = stronger.get(other.finding.rule)
     return (
-        other.finding.rule in stronger
+        steps is not None
         and other.outcome in _FOLDS_INTO[one.outcome]
         and other.finding.confidence >= one.finding.confidence
-        and other.finding.severity >= one.finding.severity
+        and other.finding.severity >= one.finding.severity + steps
     )
 
 

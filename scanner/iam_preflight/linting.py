@@ -34,9 +34,11 @@ def lint(rule: Rule, registry: Registry, fixtures: Path | None) -> Iterator[str]
 def _facts(rule: Rule, registry: Registry) -> Iterator[str]:
     if rule.practice not in PRACTICES:
         yield f"practice {rule.practice} is not one of 1 to {max(PRACTICES)}"
-    for other in rule.yields_to:
-        if registry.find_installed(other) is None:
-            yield f"yields_to names {other}, which there is not{nearest(other, registry.names())}"
+    for attribute in ("yields_to", "yields_when_milder_to"):
+        for other in getattr(rule, attribute):
+            if registry.find_installed(other) is None:
+                near = nearest(other, registry.names())
+                yield f"{attribute} names {other}, which there is not{near}"
     for url in rule.references:
         if not url.startswith("https://"):
             yield f"the reference {url} is not an https address"

@@ -34,3 +34,6 @@ def _facts(rule: Rule) -> Iterator[str]:
         yield f"- In {tool}: {', '.join(f'`{one}`' for one in ids)}"
     if rule.yields_to:
         yield f"- Folded into {', '.join(rule.yields_to)} on the same cause"
+    if rule.yields_when_milder_to:
+        graver = ", ".join(rule.yields_when_milder_to)
+        yield f"- Folded into {graver} on the same cause where that is graver"

@@ -67,6 +67,8 @@ class Rule:
     """Whether it is also about principals that the code gives policies to and does not make."""
     yields_to: ClassVar[tuple[str, ...]] = ()
     """Rules that say it all: on the same cause this one is only mentioned under `also`."""
+    yields_when_milder_to: ClassVar[tuple[str, ...]] = ()
+    """Rules that say enough of what is milder: of a gain that the code holds no target for."""
     compliance: ClassVar[Mapping[Framework, tuple[str, ...]]] = {}
     equivalents: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Ids of the same check in other tools, for people who migrate."""

@@ -73,6 +73,12 @@ class Other(_Test):
     yields_to = ("TEST-004",)
 
 
+class Potential(_Test):
+    __doc__ = _Test.__doc__
+    id = "TEST-009"
+    yields_when_milder_to = ("TEST-001",)
+
+
 class Unsure(_Test):
     __doc__ = _Test.__doc__
     id = "TEST-006"
@@ -137,6 +143,16 @@ def test_milder_finding_does_not_speak_for_a_graver_one() -> None:
         ("TEST-002", "shown", ()),
         ("TEST-001", "shown", ()),
     ]
+
+
+@pytest.mark.parametrize(
+    ("severity", "count"), [(Severity.MEDIUM, 1), (Severity.HIGH, 2), (Severity.CRITICAL, 2)]
+)
+def test_potential_finding_is_only_spoken_for_by_a_graver_one(
+    severity: Severity, count: int
+) -> None:
+    less = type("Less", (Potential,), {"severity": severity, "__doc__": _Test.__doc__})
+    assert len(told(scanned(policy(), Strong(), less()))) == count
 
 
 def test_rules_that_yield_to_each_other_do_not_both_vanish() -> None:

@@ -61,6 +61,7 @@ class RolePassedToNewCompute(EscalationRule):
     practice = 5
     judges_elsewhere = True
     yields_to = ("ESC-001", "LEAST-001", "LEAST-002", "LEAST-007")
+    yields_when_milder_to = ("WILD-003",)
     compliance = {
         Framework.NIST: ("AC-6",),
         Framework.ISO: ("A.8.2",),
