@@ -420,7 +420,14 @@ resource "aws_iam_role" "a" {
 
 @pytest.mark.parametrize(
     "word",
-    ["upper(var.x)", "upper(var.y)", 'split("/", var.y)[0]', 'replace(var.y, "/", ":")', "var.x"],
+    [
+        "upper(var.x)",
+        "upper(var.y)",
+        'split("/", var.y)[0]',
+        'replace(var.y, "/", ":")',
+        "var.x",
+        "var.z",
+    ],
 )
 def test_what_is_made_of_a_secret_is_one(tmp_path: Path, word: str) -> None:
     """Actions are taken for AWS's own words, which are nobody's secret."""
@@ -432,6 +439,10 @@ variable "x" {{
 variable "y" {{
   sensitive = true
   default   = "s3:canary/more"
+}}
+variable "z" {{
+  sensitive = true
+  default   = "canary:more"
 }}
 resource "aws_iam_user_policy" "a" {{
   user   = "somebody"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph, Principal
     from iam_preflight.graph.trust import Grant
-    from iam_preflight.policy.document import Statement
+    from iam_preflight.policy.document import Pattern, Statement
 
 
 class WholeAccountTrusted(Rule):
@@ -86,9 +86,7 @@ class WholeAccountTrusted(Rule):
 
     def _finding(self, principal: Principal, grant: Grant, is_privileged: bool) -> Finding:
         pattern = grant.principal.pattern
-        account = account_of(pattern)
-        is_named = isinstance(account, str)
-        whose = f"account {shown_account(pattern)}" if is_named else "its account"
+        whose = _whose(pattern)
         return self.finding(
             f"everyone in {whose} whom a policy there lets may assume {principal.label}",
             on=principal,
@@ -101,6 +99,18 @@ class WholeAccountTrusted(Rule):
             causes=(grant.statement.span,),
             assumptions=(*grant.statement.assumptions, *pattern.assumptions),
         )
+
+
+def _whose(pattern: Pattern) -> str:
+    """The account that is trusted: by its number, or by what tells it when it is deployed.
+
+    A data source may be of another provider, and so of another account.
+    """
+    account = account_of(pattern)
+    if isinstance(account, str):
+        return f"account {shown_account(pattern)}"
+    read = account.reference if account is not None else None
+    return f"the account of {read.address}" if read is not None else "its account"
 
 
 def _is_limited(statement: Statement, graph: Graph) -> bool:
