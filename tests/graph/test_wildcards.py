@@ -112,3 +112,25 @@ def test_who_is_told_of_lists_on_every_name(
 )
 def test_lists_on_a_prefix_and_logs_are_not_told(action: str, resource: str) -> None:
     assert found(allow(action, resource), persona="auditor", family="WILD") == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "severity"),
+    [
+        ({}, "medium"),
+        ({"StringLike": {"aws:PrincipalArn": "*"}}, "medium"),
+        ({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, "low"),
+        ({"StringEquals": {"ec2:ResourceTag/team": "web"}}, "low"),
+    ],
+)
+def test_conditions_make_not_action_milder_only_where_they_bind(
+    condition: dict[str, object], severity: str
+) -> None:
+    statement = {
+        "Effect": "Allow",
+        "NotAction": ["iam:*", "s3:*"],
+        "Resource": "arn:aws:ec2:*:*:instance/i-0123456789abcdef0",
+        **({"Condition": condition} if condition else {}),
+    }
+    told = [one[1] for one in found(statement) if one[0] == "LEAST-005"]
+    assert told == [severity]

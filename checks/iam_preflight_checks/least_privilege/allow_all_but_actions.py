@@ -73,7 +73,7 @@ class AllowAllButActions(AllButRule):
         if sensitive:
             severity = exposure.severity(Severity.HIGH, sensitive)
         else:
-            severity = exposure.severity_as_written(Severity.MEDIUM, sensitive)
+            severity = exposure.severity_of_the_rest(Severity.MEDIUM)
         resources = exposure.resource_place(exposure.opening.resource_pattern())
         return self.of_holders(
             exposure,

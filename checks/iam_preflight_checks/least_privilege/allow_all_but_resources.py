@@ -69,7 +69,7 @@ class AllowAllButResources(AllButRule):
         if sensitive:
             severity = exposure.severity(Severity.HIGH, sensitive)
         else:
-            severity = exposure.severity_as_written(Severity.MEDIUM, opening.broad)
+            severity = exposure.severity_of_the_rest(Severity.MEDIUM)
         patterns = exposure.patterns(sensitive or opening.about)
         used = listed(pattern.text for pattern in patterns) if patterns else "nearly everything"
         return self.of_holders(

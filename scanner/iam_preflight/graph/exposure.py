@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Confidence, Severity
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.policy.document import DocumentUse
+from iam_preflight.policy.effective import admin_probes
 from iam_preflight.policy.openness import Openings
 from iam_preflight.policy.truth import Truth
 
@@ -152,6 +153,15 @@ class Exposure:
         if self.policy.is_source_only:
             base = base.lowered()
         return base.lowered() if self.opening.is_contextual(actions) else base
+
+    def severity_of_the_rest(self, base: Severity) -> Severity:
+        """The same where nothing sensitive is open on everything: milder where conditions bind.
+
+        Asked of what tells for the rest, since such a statement is about nearly every action.
+        """
+        probes = self.opening.about & self.catalog.expand_all(admin_probes())
+        is_restricted = self.opening.is_restricted(probes or self.opening.about)
+        return self.severity_as_written(base.lowered(is_restricted), self.catalog.nothing)
 
     def conditions_on(self, key: str) -> Iterator[Condition]:
         """The statement's conditions on a key, given in lower case."""

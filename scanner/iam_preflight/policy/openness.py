@@ -187,7 +187,14 @@ class Opening:
         """Whether conditions restrict when or where each of the actions may be used."""
         if not self.is_conditional:
             return False
-        return all(self.strength(action) is Strength.CONTEXT for action in actions)
+        strengths = {self.strength(action) for action in actions}
+        return strengths == {Strength.CONTEXT}
+
+    def is_restricted(self, actions: Iterable[str]) -> bool:
+        """Whether conditions restrict each of the actions, to a scope or by context."""
+        if not self.is_conditional:
+            return False
+        return min(map(self.strength, actions), default=Strength.NOTHING) >= Strength.CONTEXT
 
     # ---- places
 
