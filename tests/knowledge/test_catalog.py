@@ -124,6 +124,8 @@ def test_classes_name_only_actions_that_exist():
     assert "cloudtrail:StopLogging" in facts.sensitive
     assert "s3:PutBucketPolicy" in facts.sensitive
     assert "s3:ListBucket" not in facts.sensitive
+    assert "cognito-idp:AdminSetUserPassword" in facts.sensitive
+    assert "cognito-idp:AdminInitiateAuth" not in facts.sensitive
 
 
 def test_global_keys_know_when_they_are_there_and_what_they_tell():

@@ -85,7 +85,7 @@ def _of_actions(unknown: list[Pattern], statement: Statement, catalog: Catalog) 
     strange = sorted(p for p in prefixes if "*" not in p and p.lower() not in catalog.services)
     if len(strange) == len(prefixes):
         # a part of a name on its own would get by what masks secrets
-        message = f"AWS's reference does not have the service of {names}"
+        message = f"AWS's reference has no service for {names}"
     else:
         message = f"AWS's reference has no action {names}"
     nearest = [catalog.nearest_action(pattern.text) for pattern in unknown]
