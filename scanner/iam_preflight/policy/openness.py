@@ -24,6 +24,7 @@ from iam_preflight.policy.scope import (
     judge,
     leaves_name_open,
     may_be_wildcard,
+    takes_in_all,
 )
 from iam_preflight.policy.truth import Truth
 
@@ -247,14 +248,6 @@ class Opening:
 _EVERYTHING = frozenset({"arn:*", "arn:*:*", "arn:*:*:*", "arn:*:*:*:*", "arn:*:*:*:*:*"})
 
 
-def _spares_everything(statement: Statement) -> bool:
-    """Whether `NotResource` leaves nothing over."""
-    return statement.is_not_resource and any(
-        is_anything(pattern.arn_tokens) and not pattern.assumptions
-        for pattern in statement.resources
-    )
-
-
 class _Denials(Struct, frozen=True):
     """What the Deny statements of a document take from its Allow statements."""
 
@@ -282,7 +275,7 @@ class Openings:
             openings = tuple(
                 Opening(self, document, statement)
                 for statement in document.statements
-                if statement.is_allow and not _spares_everything(statement)
+                if statement.is_allow and not self._spares_everything(statement)
             )
             # the document is kept, so that its id stays its own
             found = self._openings[id(document)] = (document, openings)
@@ -329,11 +322,37 @@ class Openings:
             elif statement.is_not_resource and is_unconditional(statement, everywhere=False):
                 if not any(self._is_wide(pattern) for pattern in statement.resources):
                     elsewhere |= actions
+            elif is_unconditional(statement, everywhere=False):
+                elsewhere |= self._closed(statement, actions)
             else:
                 opposite = _as_allow(statement)
                 if opposite is not None:
                     sparing.append((actions, opposite))
         return _Denials(outright, elsewhere, tuple(sparing))
+
+    def _spares_everything(self, statement: Statement) -> bool:
+        """Whether `NotResource` leaves nothing over."""
+        if not statement.is_not_resource:
+            return False
+        if any(is_anything(p.arn_tokens) and not p.assumptions for p in statement.resources):
+            return True
+        actions = statement_actions(statement, self.catalog)
+        return bool(actions) and not actions - self._closed(statement, actions)
+
+    def _closed(self, statement: Statement, actions: ActionSet) -> ActionSet:
+        """Those of some actions of which a statement's resources are all that they can be used on.
+
+        What takes no resource is left: to send a text message, `sns:Publish` asks for none.
+        """
+        masks: dict[str, int] = {}
+        for service in {p.text.split(":")[2] for p in statement.resources if p.text.count(":") > 3}:
+            named = left = 0
+            for template, mask in self.catalog.service(service.lower()).by_arn.items():
+                named |= mask
+                if not any(takes_in_all(pattern, template) for pattern in statement.resources):
+                    left |= mask
+            masks[service] = actions.mask(service) & named & ~left
+        return ActionSet(self.catalog, masks)
 
     def _is_wide(self, pattern: Pattern) -> bool:
         """Whether sparing the pattern from a Deny spares everything of some service."""

@@ -76,6 +76,23 @@ def leaves_name_open(pattern: Pattern, template: str) -> Truth:
     return Truth.NO
 
 
+def takes_in_all(pattern: Pattern, template: str) -> bool:
+    """Whether a pattern matches every ARN of a type in its partition, whatever account it is in."""
+    parts = template.split(":", ARN_COLONS)
+    if not pattern.is_known or pattern.assumptions or len(parts) <= ARN_COLONS:
+        return False
+    if is_anything(pattern.arn_tokens):
+        return True
+    fields = _fields(pattern.arn_tokens)
+    if len(fields) <= ARN_COLONS:
+        return False
+    *_, service, region, account, name = zip(fields, parts, strict=False)
+    return relation(_opened(name[1], ONE, ANY), name[0]) is Relation.INSIDE and all(
+        relation(_opened(want, ANY_INSIDE), have) is Relation.INSIDE
+        for have, want in (service, region, account)
+    )
+
+
 def may_be_wildcard(pattern: Pattern) -> bool:
     """Whether one of its holes may turn out to be a wildcard."""
     return any(hole.reason in _OPEN_REASONS for hole in pattern.holes)
