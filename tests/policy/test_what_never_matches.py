@@ -16,7 +16,7 @@ def statement(**elements):
 
 def fault(operator, key, *values):
     given = statement(Action="*", Resource="*", Condition={operator: {key: list(values)}})
-    return type_fault(given.conditions[0], catalog())
+    return type_fault(given.conditions[0], given, catalog())
 
 
 @pytest.mark.parametrize(
@@ -166,4 +166,4 @@ def test_an_operator_that_aws_does_not_have_is_no_matter_of_types():
     statement = {"Effect": "Allow", "Action": "iam:*", "Resource": "*", "Condition": given}
     held = policy(statement)
     (condition,) = held.statements[0].conditions
-    assert type_fault(condition, catalog()) is None
+    assert type_fault(condition, held.statements[0], catalog()) is None

@@ -27,17 +27,23 @@ class UnknownName(Rule):
     something is not guarded.
 
     Also what AWS refuses when it is deployed: misspelt elements, actions without a service,
-    resources that are no ARN, unknown operators, `Principal` where it has no place or lacks,
-    services whose name cannot be one (`codebuild.amazon.com`, `ec2.amazonaws`).
+    resources that are no ARN, unknown operators, lists in lists, `Principal` where it has no
+    place or lacks, principals that cannot be one (a group, the name of a role), services whose
+    name cannot be one (`codebuild.amazon.com`, `ec2.amazonaws`).
 
     And what AWS takes, but never matches:
 
     - an action on resources of which it takes none: `s3:ListBucket` on `arn:aws:s3:::orders/*`,
-      `s3:GetObject` on `arn:aws:s3:::orders`, `kms:Decrypt` on an alias;
+      `s3:GetObject` on `arn:aws:s3:::orders`, `kms:Decrypt` on an alias, a queue in no account;
+    - an ARN that lacks fields, or has a number of 11 digits where an account belongs;
+    - `${…}` that is no policy variable (in CloudFormation, `Fn::Sub` is missing), stands under an
+      operator that reads none, or in a document without `"Version": "2012-10-17"`;
     - a condition whose operator or values do not fit its key: `Bool` on `aws:SourceArn`, a network
       under `StringEquals` on `aws:SourceIp`, a private network on it, a `*` under `StringEquals` on
-      a key of AWS's own, `aws:TagKeys` without `ForAnyValue` or `ForAllValues`. Medium where the
-      operator is negated in an Allow: everything passes.
+      a key of AWS's own, `aws:TagKeys` without `ForAnyValue` or `ForAllValues`, a tag that no
+      request for the actions carries. Medium where everything passes an Allow: where the operator
+      is negated, `Bool` takes true and false, or `ForAllValues` asks a key of one value, without
+      which requests pass.
 
     With the persona *pedantic*: wildcards in an Allow that cover nothing (`eks:Get*`), and actions
     that AWS only grants on `*`, allowed on something else.
@@ -86,6 +92,10 @@ class UnknownName(Rule):
             "INVALID_SERVICE_IN_ACTION",
             "PRIVATE_IP_ADDRESS",
             "TYPE_MISMATCH_IP_RANGE",
+            "FORALLVALUES_WITH_SINGLE_VALUED_KEY",
+            "INVALID_ARN_ACCOUNT",
+            "MISSING_ARN_FIELD",
+            "VARIABLE_UNSUPPORTED_IN_VERSION",
         ),
         "cfn-lint": ("E3510", "E3512"),
     }

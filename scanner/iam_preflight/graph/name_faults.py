@@ -18,6 +18,8 @@ from iam_preflight.knowledge.legacy import legacy_names
 from iam_preflight.policy.condition_types import type_fault
 from iam_preflight.policy.grammar import grammar_problems
 from iam_preflight.policy.idle_actions import idle_actions
+from iam_preflight.policy.idle_conditions import never_carried
+from iam_preflight.policy.text_faults import text_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,8 +63,18 @@ def name_faults(policy: Policy, graph: Graph) -> Iterator[NameFault]:
         for condition in statement.conditions:
             if condition.key.is_known and not _is_key(condition.key_name, catalog):
                 yield _of_key(condition, statement, catalog)
-            elif (fault := type_fault(condition, catalog)) is not None:
+            elif (fault := type_fault(condition, statement, catalog)) is not None:
                 yield _of_type(fault, statement)
+        for text in text_faults(policy.document, statement, catalog):
+            yield NameFault(text.pattern.span, text.why, text.cure, statement)
+        for condition in never_carried(statement, catalog) if statement.is_allow else ():
+            yield NameFault(
+                condition.span,
+                f"no request for {listed(a.text for a in statement.actions)} carries "
+                f"{condition.key.text}, so that nothing is allowed",
+                "use a key that requests for these actions carry",
+                statement,
+            )
         yield from _of_resources(statement, catalog)
 
 
@@ -112,7 +124,7 @@ def _of_key(condition: Condition, statement: Statement, catalog: Catalog) -> Nam
 
 def _of_type(fault: TypeFault, statement: Statement) -> NameFault:
     condition = fault.condition
-    effect = ", so that everything passes" if fault.is_open else ""
+    effect = ", so that everything passes" if fault.is_open and not fault.passes else ""
     return NameFault(
         (fault.value or condition).span,
         f"{condition.operator.name} on {condition.key.text}: {fault.why}{effect}",

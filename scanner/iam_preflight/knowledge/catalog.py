@@ -85,6 +85,11 @@ class ConditionKey(Struct, frozen=True):
     """`principal`, `session`, `network`, `resource` or `request`; empty for a service's key."""
     usual: tuple[str, ...] = ()
     """The values that an ordinary request has anyway."""
+    form: str = ""
+    """What all of its values look like, as a regular expression; empty where they may be any."""
+    example: str = ""
+    needs_quantifier: bool = False
+    """Whether an operator has to say of which of several values it is to hold."""
 
     @property
     def is_global(self) -> bool:
@@ -200,6 +205,8 @@ class _GlobalKey(msgspec.Struct):
     about: str
     restricts: Restriction
     usual: tuple[str, ...] = ()
+    form: str = ""
+    example: str = ""
 
 
 class _ServiceKey(msgspec.Struct):
@@ -210,6 +217,7 @@ class _ServiceKey(msgspec.Struct):
 
 class _KeyFile(msgspec.Struct, rename={"global_": "global"}):
     global_: tuple[_GlobalKey, ...]
+    several: tuple[str, ...]
     service: dict[str, _ServiceKey]
 
 
@@ -536,6 +544,9 @@ class Catalog:
                 record.present,
                 record.about,
                 record.usual,
+                record.form,
+                record.example,
+                record.values == "multi",
             )
             for record in self._key_file.global_
         }
@@ -588,7 +599,12 @@ class Catalog:
             known.restricts if known else Restriction.SCOPE,
             known.present if known else None,
             usual=known.usual if known else (),
+            needs_quantifier=record.key.lower() in self._lists,
         )
+
+    @functools.cached_property
+    def _lists(self) -> frozenset[str]:
+        return frozenset(key.lower() for key in self._key_file.several)
 
     @functools.cached_property
     def _service_keys(self) -> dict[str, _ServiceKey]:

@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iam_preflight.knowledge.catalog import Catalog, ConditionKey
-    from iam_preflight.policy.document import Condition, Pattern
+    from iam_preflight.policy.document import Condition, Pattern, Statement
 
 _KINDS = {
     "ARN": "an ARN",
@@ -39,6 +40,8 @@ _NEVER_MEET = {
     "arn": ("Bool", "Date", "IPAddress", "Numeric"),
 }
 """Types of keys whose values no value of an operator's family can be equal to."""
+
+_BOTH = {"true", "false"}
 
 _FREE_TEXT = ("aws:referer", "aws:useragent")
 """Whatever the caller likes, a `*` included."""
@@ -60,26 +63,44 @@ class TypeFault(Struct, frozen=True):
     cure: str
     is_whole: bool = True
     """Whether no other value of the condition matches either."""
+    passes: bool = False
+    """Whether it is about what passes, instead of what never matches."""
 
     @property
     def is_open(self) -> bool:
         """Whether everything passes, as nothing can be equal to what must not be."""
-        return self.is_whole and self.condition.operator.is_negated
+        return self.passes or (self.is_whole and self.condition.operator.is_negated)
 
 
-def type_fault(condition: Condition, catalog: Catalog) -> TypeFault | None:
+def type_fault(condition: Condition, statement: Statement, catalog: Catalog) -> TypeFault | None:
     """What is wrong with a condition for sure; None for nothing, or where something is unknown."""
     key = catalog.condition_key(condition.key_name) if condition.key.is_known else None
     how = condition.operator
     if key is None or condition.assumptions or how.base not in KNOWN_OPERATORS:
         return None
-    if key.is_global and key.is_multivalued and not how.quantifier and how.base != "null":
+    if key.needs_quantifier and not how.quantifier and how.base != "null":
         return TypeFault(
             condition,
             None,
             f"{key.name} has several values at once, which {how.name} cannot look through",
             f"use ForAnyValue:{how.name} or ForAllValues:{how.name}",
             is_whole=False,
+        )
+    if _asks_all_of_one(condition, key, statement):
+        return TypeFault(
+            condition,
+            None,
+            f"{key.name} has one value, and requests without it pass {how.name}",
+            f"use {how.name.partition(':')[2]}",
+            passes=True,
+        )
+    if how.base == "bool" and {value.text.lower() for value in condition.values} == _BOTH:
+        return TypeFault(
+            condition,
+            None,
+            "true and false are all that there is",
+            "say which is meant",
+            passes=True,
         )
     for value in condition.values:
         why = _why_of_type(value.text, condition, key)
@@ -93,6 +114,22 @@ def type_fault(condition: Condition, catalog: Catalog) -> TypeFault | None:
     if not is_whole and all(network_of(value.text) for value, _ in judged):
         return None  # who lists all networks there are may list private ones, too
     return faults[0] if faults else None
+
+
+def _asks_all_of_one(condition: Condition, key: ConditionKey, statement: Statement) -> bool:
+    """Whether an Allow has `ForAllValues` on a key of one value, and does not ask for the key.
+
+    `ForAllValues` holds of requests without the key. In a Deny that only denies more.
+    """
+    if condition.operator.quantifier != "forallvalues" or not statement.is_allow:
+        return False
+    is_single = key.is_global and not key.is_multivalued and not key.is_always_there
+    return is_single and not any(
+        other.key_name == condition.key_name
+        and other.operator.base == "null"
+        and all(value.text.lower() == "false" for value in other.values)
+        for other in statement.conditions
+    )
 
 
 def _is_plain(value: Pattern) -> bool:
@@ -128,6 +165,8 @@ def _why_of_text(text: str, base: str, key: ConditionKey) -> tuple[str, str] | N
     if TEXT_OPERATORS[base].name == "NONE" and "*" in text and _holds_no_star(key):
         return f'"{text}" is taken as it is, star and all', _use_like(key.type)
     if "*" not in text and "?" not in text:
+        if key.form and not re.fullmatch(key.form, text):
+            return f'"{text}" is not what {key.name} looks like', f"write {key.example}"
         if key.type == "Bool" and text.lower() not in ("true", "false"):
             return f'"{text}" is neither true nor false', _use(key.type)
         if key.type == "Numeric" and number_of(text) is None:

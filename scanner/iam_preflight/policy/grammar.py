@@ -44,6 +44,12 @@ _WITH_STRICT_SID = IDENTITY_USES | {DocumentUse.TRUST}
 _SID = re.compile(r"[0-9A-Za-z]*")
 _VENDOR = re.compile(r"[0-9A-Za-z.-]+")
 _UNIQUE_ID = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{12,}")
+_ACCOUNT = re.compile(r"\d{12}")
+_NO_PRINCIPALS = {
+    "group": "a group",
+    "instance-profile": "an instance profile",
+    "policy": "a policy",
+}
 _PARTITION = re.compile(r"aws(?:-[a-z-]+)?|\*")
 _QUANTIFIERS = ("", "forallvalues", "foranyvalue")
 
@@ -74,6 +80,7 @@ def _statement_problems(statement: Statement, use: DocumentUse) -> Iterator[Gram
     for principal in statement.principals:
         yield from _service_problems(principal)
         yield from _id_problems(principal)
+        yield from _principal_problems(principal)
         text = principal.pattern.text
         if principal.kind == "AWS" and principal.pattern.is_known and text != "*":
             if "*" in text or "?" in text:
@@ -91,9 +98,11 @@ def _statement_problems(statement: Statement, use: DocumentUse) -> Iterator[Gram
 
 def _service_problems(principal: PrincipalPattern) -> Iterator[GrammarProblem]:
     text = principal.pattern.text
-    if principal.kind != "Service" or not principal.pattern.is_known or text == "*":
+    if principal.kind != "Service" or not principal.pattern.is_known:
         return
-    if not may_be_service(text):
+    if text == "*":
+        yield GrammarProblem('a service must be named, "*" stands for none', principal.span)
+    elif not may_be_service(text):
         meant = nearest_service_principal(text)
         hint = f", did you mean {meant}?" if meant else ""
         yield GrammarProblem(f'"{text}" is not a service principal{hint}', principal.span)
@@ -108,6 +117,28 @@ def _id_problems(principal: PrincipalPattern) -> Iterator[GrammarProblem]:
             "one that was deleted: take it out, or name the ARN",
             principal.span,
         )
+
+
+def _principal_problems(principal: PrincipalPattern) -> Iterator[GrammarProblem]:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html"""
+    text = principal.pattern.text
+    pattern = principal.pattern
+    is_judged = pattern.is_known and not pattern.is_sensitive and "${" not in text
+    if principal.kind != "AWS" or not is_judged:
+        return
+    if text == "*" or _UNIQUE_ID.fullmatch(text) or _ACCOUNT.fullmatch(text):
+        return
+    fields = text.split(":", 5)
+    if fields[0] != "arn":
+        yield GrammarProblem(
+            f'principal "{text}" is neither an ARN nor an account id', principal.span
+        )
+    elif len(fields) > 5 and fields[2] == "iam":
+        kind = fields[5].partition("/")[0]
+        if kind in _NO_PRINCIPALS:
+            yield GrammarProblem(
+                f'principal "{text}": {_NO_PRINCIPALS[kind]} cannot be a principal', principal.span
+            )
 
 
 def _element_problems(statement: Statement, use: DocumentUse) -> Iterator[GrammarProblem]:

@@ -38,6 +38,7 @@ _PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 class _NameFile(msgspec.Struct):
     without_slash: tuple[str, ...]
     shared_prefixes: frozenset[str]
+    without_account: frozenset[str]
     gaps: dict[str, tuple[str, ...]]
 
 
@@ -92,7 +93,7 @@ def _fits(template: str, arn: Tokens) -> bool:
     """Whether some resource of a type is one of an ARN pattern; types without an ARN take all."""
     if not template:
         return True
-    glob = text_tokens(_PLACEHOLDER.sub("*", template), Wildcards.ARN)
+    glob = text_tokens(_glob_of(template), Wildcards.ARN)
     if not may_meet(glob, arn):
         return False
     name = template.split(":", ARN_COLONS)[-1]
@@ -100,3 +101,10 @@ def _fits(template: str, arn: Tokens) -> bool:
     if "*" in name or not placeholders or not set(placeholders) <= set(_names().without_slash):
         return True
     return fields_of(arn)[ARN_COLONS].count("/") <= name.count("/")
+
+
+def _glob_of(template: str) -> str:
+    """A template of the reference as a pattern; a region or account that it has is never empty."""
+    service = template.split(":", 3)[2:3]
+    filled = {"Region"} if _names().without_account.intersection(service) else {"Region", "Account"}
+    return _PLACEHOLDER.sub(lambda found: "?*" if found[1] in filled else "*", template)

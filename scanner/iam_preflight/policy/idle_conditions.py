@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from iam_preflight.knowledge.catalog import Presence
 from iam_preflight.policy.conditions import ConditionMatcher
 from iam_preflight.policy.context import UNKNOWN_CONTEXT
 from iam_preflight.policy.effective import statement_actions
@@ -104,6 +105,19 @@ def never_met(statement: Statement, catalog: Catalog) -> Iterator[NeverMet]:
                 "use a key that requests for these actions carry",
                 services,
             )
+
+
+def never_carried(statement: Statement, catalog: Catalog) -> Iterator[Condition]:
+    """The conditions that ask for a tag which no request for any of the actions carries.
+
+    Of the other keys AWS's reference does not say well enough who sends them.
+    """
+    actions = few_actions(statement, catalog)
+    for condition in statement.conditions if actions else ():
+        key = catalog.condition_key(condition.key_name) if condition.key.is_known else None
+        if key is not None and key.is_global and key.presence is Presence.LISTED:
+            if _asks_in_vain(condition, actions, catalog):
+                yield condition
 
 
 def _asks_in_vain(condition: Condition, actions: ActionSet, catalog: Catalog) -> bool:

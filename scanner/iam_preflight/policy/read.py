@@ -302,6 +302,7 @@ class _Reader:
         out: list[Pattern] = []
         for more, item in items_of(value, given):
             if isinstance(item, Listing):
+                self._problem("a list may not stand in a list", item.span)
                 out.extend(self._patterns(item, more, make))
                 continue
             pattern = make(item, more)
