@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iam_preflight.cloudformation.reader import TemplateError, read_documents
 from iam_preflight.cloudformation.scalars import fragments_of
 from iam_preflight.jsontext import parse_json
 from iam_preflight.source import SourceFile
+from iam_preflight.templatetext import TemplateError, read_documents
 from iam_preflight.values import Known
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from iam_preflight.cloudformation.reader import TemplateError, read_documents
+from iam_preflight.templatetext import TemplateError, read_documents
 from iam_preflight.values import Mapping, Value, items_of, text_of
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from iam_preflight.cloudformation.reader import TemplateError, read_documents
 from iam_preflight.errors import UsageError
 from iam_preflight.source import SourceFile
+from iam_preflight.templatetext import TemplateError, read_documents
 from iam_preflight.values import (
     Known,
     Listing,

@@ -23,12 +23,6 @@ from iam_preflight.cloudformation.cdk import (
 )
 from iam_preflight.cloudformation.intrinsics import evaluate
 from iam_preflight.cloudformation.parameters import PSEUDO, Given
-from iam_preflight.cloudformation.reader import (
-    TemplateError,
-    TextPlaces,
-    read_documents,
-    read_text,
-)
 from iam_preflight.cloudformation.scalars import fragments_of
 from iam_preflight.cloudformation.stack import Stack, is_nested
 from iam_preflight.cloudformation.template import (
@@ -39,6 +33,12 @@ from iam_preflight.cloudformation.template import (
 )
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Deployment, Framework, Provider
+from iam_preflight.templatetext import (
+    TemplateError,
+    TextPlaces,
+    read_documents,
+    read_text,
+)
 from iam_preflight.timing import TIMEOUT
 from iam_preflight.values import (
     Fragment,

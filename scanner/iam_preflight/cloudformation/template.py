@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from iam_preflight.cloudformation.reader import TemplateError, read_documents
 from iam_preflight.cloudformation.sniffing import claims_to_be_template, in_utf8, may_be_template
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.source import SourceFile
+from iam_preflight.templatetext import TemplateError, read_documents
 from iam_preflight.values import Known, Mapping, Value, is_null, items_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.cloudformation.reader import RawDocument
     from iam_preflight.source import Span
+    from iam_preflight.templatetext import RawDocument
 
 
 class Template(Struct, frozen=True):

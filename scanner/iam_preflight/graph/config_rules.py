@@ -157,7 +157,7 @@ def _template(value: Value | None) -> Mapping | None:
 
 
 def _read(value: Value) -> Value | None:
-    from iam_preflight.cloudformation.reader import TemplateError, TextPlaces, read_text
+    from iam_preflight.templatetext import TemplateError, TextPlaces, read_text
 
     pieces = parts_of(value)
     if pieces is None or not isinstance(value, Known):

@@ -1,4 +1,4 @@
-"""YAML and JSON text to raw values: every node with its place, short forms written out.
+"""Text of CloudFormation templates, YAML or JSON, to raw values: every node with its place.
 
 libyaml splits the text into events; they are put together here and not by PyYAML's composer,
 whose C recursion ends the process on deep nesting. JSON is read the same way, because YAML

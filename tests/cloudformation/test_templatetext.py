@@ -1,4 +1,4 @@
-"""YAML and JSON to raw values, each with its place."""
+"""Text of CloudFormation templates to raw values, each with its place."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iam_preflight.cloudformation import reader
-from iam_preflight.cloudformation.reader import TemplateError, read_documents, scalar_of
+from iam_preflight import templatetext
 from iam_preflight.source import SourceFile, Span
+from iam_preflight.templatetext import TemplateError, read_documents, scalar_of
 from iam_preflight.values import Known, Listing, Mapping, plain
 
 
@@ -224,7 +224,7 @@ def test_an_alias_bomb_is_refused():
 
 
 def test_the_number_of_nodes_is_bounded(monkeypatch):
-    monkeypatch.setattr(reader, "MAX_NODES", 50)
+    monkeypatch.setattr(templatetext, "MAX_NODES", 50)
     assert fails("- [1, 2, 3]\n" * 50).is_limit
 
 
