@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from iam_preflight.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from iam_preflight.findings import Edit, Finding, Fix
     from iam_preflight.source import SourceFile
@@ -103,12 +103,21 @@ def apply_edits(data: bytes, edits: dict[tuple[int, int], str]) -> bytes:
     return b"".join(pieces)
 
 
-def unified_diff(plan: Plan) -> Iterator[str]:
-    """The plan as a patch, line by line."""
+CONTEXT = 3
+"""Lines that a patch shows around a change."""
+
+
+def unified_diff(
+    plan: Plan, is_secret: Callable[[str], bool] = lambda _line: False
+) -> Iterator[str]:
+    """The plan as a patch, line by line; without context where that would show a secret."""
     for source, content in plan.texts():
         before = source.data.decode("utf-8", "replace").splitlines(keepends=True)
         after = content.decode("utf-8", "replace").splitlines(keepends=True)
-        lines = difflib.unified_diff(before, after, f"a/{source.path}", f"b/{source.path}")
+        names = f"a/{source.path}", f"b/{source.path}"
+        lines = list(difflib.unified_diff(before, after, *names, n=CONTEXT))
+        if any(line.startswith(" ") and is_secret(line.rstrip("\r\n")) for line in lines):
+            lines = list(difflib.unified_diff(before, after, *names, n=0))
         for line in lines:
             yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -118,6 +119,21 @@ def test_diff_shows_the_patch_and_changes_nothing(tmp_path: Path) -> None:
     assert file.read_text() == HCL
     file.write_text(HCL.replace("7200", "3600"))
     assert run("scan", "--diff", *RULE, tmp_path).exit_code == 0
+
+
+def test_a_patch_shows_no_secret_beside_a_change(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    secret = "# DB_PASSWORD=correct-horse-battery"
+    (tmp_path / "main.tf").write_text(HCL.replace("  max_session", f"  {secret}\n  max_session"))
+    (tmp_path / "plain.tf").write_text(HCL.replace('"ci"', '"plain"'))
+    patch = run("scan", "--diff", *RULE, tmp_path).stdout
+    assert "correct-horse" not in patch
+    (tmp_path / "fixes.patch").write_text(patch)
+    apply = ["git", "apply", "--unidiff-zero", "fixes.patch"]
+    subprocess.run(apply, cwd=tmp_path, check=True)
+    assert "3600" in (tmp_path / "main.tf").read_text()
+    assert secret in (tmp_path / "main.tf").read_text()
+    assert patch.count("\n ") > 0  # the other file's change has its context
 
 
 # ---------------------------------------------------------------- several fixes at once

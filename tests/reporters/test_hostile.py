@@ -316,6 +316,16 @@ def test_visible_text_is_one_line_and_stays(text: str) -> None:
         ("DB_PASSWORD: 'correct-horse-battery'", "DB_PASSWORD: '«sensitive»··········'"),
         ("        Password: correct-horse-battery", "        Password: «sensitive»··········"),
         ("{ Password: correct-horse-battery }", "{ Password: «sensitive»·········· }"),
+        (
+            "export AWS_SECRET_ACCESS_KEY=q9Rk2vXw+Tz7uB4nMc8yLf1sHd6gJp3eWa5iVoQx",
+            "export AWS_SECRET_ACCESS_KEY=«sensitive»·····························",
+        ),
+        (
+            "set KEY=q9Rk2vXw+Tz7uB4nMc8yLf1sHd6gJp3eWa5iVoQx",
+            "set KEY=«sensitive»·····························",
+        ),
+        ("DB_PASSWORD=correct-horse-battery ./start", "DB_PASSWORD=«sensitive»·········· ./start"),
+        ("curl --token=correct-horse; date", "curl --token=«sensitive»··; date"),
     ],
 )
 def test_what_looks_like_a_secret_is_masked_in_its_place(line: str, masked: str) -> None:
@@ -328,6 +338,9 @@ def test_what_looks_like_a_secret_is_masked_in_its_place(line: str, masked: str)
     [
         "actions = [\"secretsmanager:GetSecretValue\", 'sts:AssumeRole']",
         "password = var.password",
+        "password=var.password",
+        "export TOKEN=$(aws ssm get-parameter)",
+        "export TOKEN=$TOKEN DB_PASSWORD=`pass show db`",
         'secret = "${var.secret_value}"',
         'role = "arn:aws:iam::111122223333:role/a-role-with-quite-a-long-name-indeed"',
         'sid = "AKIASHORT"',

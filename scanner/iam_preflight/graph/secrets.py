@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 KEY_ID = re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])")
 _SECRET = re.compile(r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])")
 _AWS_SECRET_NAME = re.compile(r"(?i)secret[-_]?access[-_]?key|aws[-_]?secret")
-_SECRET_NAME = re.compile(r"(?i)secret[-_]?(?:access[-_]?)?key|aws[-_]?secret")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}={0,2}\s*")
 MAX_TEXT = 1 << 18
 """Longer texts are not searched for keys."""
@@ -321,12 +320,12 @@ def has_key_id(text: str) -> bool:
 def has_secret(name: str, text: str, *, is_beside_id: bool = False) -> bool:
     """Whether a text is a secret access key, or a script that sets one.
 
-    `secret_key` may be anything's; beside the id of an access key it is AWS's.
+    `secret_key` may be anything's; what looks like a key beside the id of one is AWS's, whatever
+    it is called.
     """
-    called = _SECRET_NAME if is_beside_id else _AWS_SECRET_NAME
-    if called.search(name):
+    if is_beside_id or _AWS_SECRET_NAME.search(name):
         return any(is_random(found) for found in _SECRET.findall(text))
-    for found in called.finditer(text):
+    for found in _AWS_SECRET_NAME.finditer(text):
         after = text[found.end() : found.end() + 80].split("\n", 1)[0]
         if any(is_random(secret) for secret in _SECRET.findall(after)):
             return True

@@ -28,7 +28,7 @@ _AROUND = 1 << 13
 
 _SECRETS = (
     re.compile(r"(?<![A-Z0-9])((?:AKIA|ASIA)[A-Z0-9]{2})[A-Z0-9]{14}(?![A-Z0-9])"),
-    re.compile(r"(?<![A-Za-z0-9/+=])()[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
+    re.compile(r"(?<![A-Za-z0-9/+])()[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
     re.compile(r"(-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----).*"),
     re.compile(
         r"(?i)((?:secret|password|passwd|token|api_?key|private_?key)[\w-]{0,40}[\"']?\s*[:=]\s*"
@@ -38,6 +38,11 @@ _SECRETS = (
     re.compile(
         r"(?i)((?:password|passwd|secret[-_]?(?:access[-_]?)?key|secret[-_]?string):\s+)"
         r"[^\"'!&*{\[$\s#|>][^\s#,}]{5,}(?=\s*(?:$|[,}]))"
+    ),
+    # and as scripts and command lines have it: `export DB_PASSWORD=…`, `--token=…`
+    re.compile(
+        r"(?i)((?:secret|password|passwd|pwd|token|api_?key|private_?key)[\w-]{0,40}=)"
+        r"(?!(?:var|local|data|module|each)\.)[^\"'`$\s{}()<>|&;=][^\"'`$\s{}()<>|&;]{5,}"
     ),
 )
 

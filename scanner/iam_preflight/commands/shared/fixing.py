@@ -37,12 +37,18 @@ def draft(prepared: Prepared, options: ScanOptions) -> int:
     """Shows the first round of fixes as a patch; 1 when there is any, 0 otherwise."""
     from iam_preflight.fixes import plan_fixes, unified_diff
     from iam_preflight.reporters.escape import patch_line
+    from iam_preflight.reporters.excerpts import without_secrets
     from iam_preflight.scan import scan
 
     report = scan(prepared.paths, prepared.registry, options, prepared.top)
     plan = plan_fixes(report.shown)
     is_terminal = sys.stdout.isatty()
-    for line in unified_diff(plan):
+    known = report.graph.secrets
+
+    def is_secret(line: str) -> bool:
+        return known.mask(without_secrets(line)) != line
+
+    for line in unified_diff(plan, is_secret):
         click.echo(patch_line(line) if is_terminal else line, nl=False)
     count = len(plan.fixes)
     click.echo(f"{count} finding{'' if count == 1 else 's'} can be fixed", err=True)
