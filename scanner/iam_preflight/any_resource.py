@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from iam_preflight.findings import Confidence, Persona
 from iam_preflight.graph.model import Origin
 from iam_preflight.graph.wide import formats, used, where, widest
 from iam_preflight.rules import Rule
@@ -13,7 +15,7 @@ from iam_preflight.rules import Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iam_preflight.findings import Confidence, Finding, Persona, Severity
+    from iam_preflight.findings import Finding, Severity
     from iam_preflight.graph.exposure import Exposure
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.knowledge.actionset import ActionSet
@@ -24,8 +26,8 @@ class Wide(Struct, frozen=True):
 
     actions: ActionSet
     severity: Severity
-    confidence: Confidence
-    persona: Persona
+    persona: Persona = Persona.REGULAR
+    confidence: Confidence = Confidence.HIGH
     limit: str = ""
     """What limits them all the same, as a clause."""
     cure: str = ""
@@ -42,8 +44,13 @@ class AnyResourceRule(Rule, abstract=True):
     """Whether the actions are the element to edit, and not the resource."""
 
     def wide(self, exposure: Exposure) -> Wide | None:
-        """What to tell of an exposure; None where there is nothing."""
+        """What to tell of an exposure by its actions alone; None where there is nothing."""
         raise NotImplementedError
+
+    def weighed(self, wide: Wide, exposure: Exposure) -> Wide:
+        """The same as bad as the holders' limits leave it, and as sure as the actions are."""
+        severity = exposure.severity(wide.severity, wide.actions)
+        return replace(wide, severity=severity, confidence=exposure.confidence(wide.actions))
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         if policy.origin is Origin.AWS_MANAGED:
@@ -51,7 +58,7 @@ class AnyResourceRule(Rule, abstract=True):
         for exposure in graph.exposures.of(policy):
             wide = self.wide(exposure)
             if wide is not None:
-                yield self._told(exposure, wide)
+                yield self._told(exposure, self.weighed(wide, exposure))
 
     def _told(self, exposure: Exposure, wide: Wide) -> Finding:
         resource = widest(exposure, wide.actions)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from iam_preflight.any_resource import AnyResourceRule, Wide
 from iam_preflight.findings import Framework, Persona, Severity
 from iam_preflight.graph.wide import names_itself
@@ -94,27 +96,21 @@ class AnyResource(AnyResourceRule):
         changes = telling.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
         data = telling & classes[ActionClass.SECRETS_AND_DATA]
         if any(_is_grave(action, exposure) for action in changes):
-            return _wide(exposure, changes, Severity.MEDIUM)
+            return Wide(changes, Severity.MEDIUM)
         if data:
-            return _wide(exposure, data, Severity.LOW)
+            return Wide(data, Severity.LOW)
         if actions and exposure.opening.covers_every_resource(is_sure=False):
-            return _wide(exposure, actions, Severity.LOW, Persona.PEDANTIC)
+            return Wide(actions, Severity.LOW, Persona.PEDANTIC)
         if telling:
-            return _wide(exposure, telling, Severity.LOW, Persona.AUDITOR)
+            return Wide(telling, Severity.LOW, Persona.AUDITOR)
         return None
 
-
-def _wide(
-    exposure: Exposure,
-    actions: ActionSet,
-    severity: Severity,
-    persona: Persona = Persona.REGULAR,
-) -> Wide:
-    if exposure.opening.is_contextual(actions):
-        persona = Persona.PEDANTIC if persona is Persona.REGULAR else Persona.AUDITOR
-    return Wide(
-        actions, exposure.severity(severity, actions), exposure.confidence(actions), persona
-    )
+    def weighed(self, wide: Wide, exposure: Exposure) -> Wide:
+        weighed = super().weighed(wide, exposure)
+        if not exposure.opening.is_contextual(wide.actions):
+            return weighed
+        is_regular = wide.persona is Persona.REGULAR
+        return replace(weighed, persona=Persona.PEDANTIC if is_regular else Persona.AUDITOR)
 
 
 def _is_grave(name: str, exposure: Exposure) -> bool:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from iam_preflight.any_resource import AnyResourceRule, Wide
 from iam_preflight.findings import Framework, Persona, Severity
 from iam_preflight.knowledge.catalog import AccessLevel, ActionClass
@@ -115,35 +117,27 @@ class WildcardOnCriticalService(AnyResourceRule):
         grave = telling & catalog.sensitive
         grave -= classes[ActionClass.SECRETS_AND_DATA] & catalog.expand("kms:*")
         if grave:
-            return _wide(exposure, grave, Severity.HIGH)
+            return Wide(grave, Severity.HIGH)
         if telling:
-            return _wide(exposure, telling, Severity.MEDIUM)
+            return Wide(telling, Severity.MEDIUM)
         if exposure.opening.covers_every_resource(is_sure=False):
-            return _wide(exposure, actions, Severity.LOW, Persona.PEDANTIC)
+            return Wide(actions, Severity.LOW, Persona.PEDANTIC)
         if told := actions - common:
-            return _wide(exposure, told, Severity.LOW, Persona.AUDITOR)
+            return Wide(told, Severity.LOW, Persona.AUDITOR)
         return None
 
-
-def _wide(
-    exposure: Exposure,
-    actions: ActionSet,
-    severity: Severity,
-    persona: Persona = Persona.REGULAR,
-) -> Wide:
-    first = next(iter(actions))
-    is_open = bool(actions & exposure.opening.open)
-    is_milder = not is_open or exposure.opening.is_contextual(actions)
-    severity = exposure.severity(severity, actions).lowered(not is_open)
-    keys = HINTS.get(first.partition(":")[0], "aws:ResourceTag")
-    return Wide(
-        actions,
-        severity,
-        exposure.confidence_in(first),
-        persona,
-        limit=", limited only by where or when" if is_milder else "",
-        cure=f", or add a condition on {keys}",
-    )
+    def weighed(self, wide: Wide, exposure: Exposure) -> Wide:
+        weighed = super().weighed(wide, exposure)
+        first = next(iter(wide.actions))
+        is_open = wide.actions.meets(exposure.opening.open)
+        is_milder = not is_open or exposure.opening.is_contextual(wide.actions)
+        return replace(
+            weighed,
+            severity=weighed.severity.lowered(not is_open),
+            confidence=exposure.confidence_in(first),
+            limit=", limited only by where or when" if is_milder else "",
+            cure=f", or add a condition on {HINTS.get(first.partition(':')[0], 'aws:ResourceTag')}",
+        )
 
 
 def _unlimited(exposure: Exposure, actions: ActionSet) -> ActionSet:
