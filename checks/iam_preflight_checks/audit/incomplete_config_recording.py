@@ -3,13 +3,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Persona, Severity
-from iam_preflight.graph.baseline import baseline_of, flag, provides
-from iam_preflight.graph.config_recorders import RECORDER, omission_of
-from iam_preflight.graph.targets import resource_of
+from iam_preflight.graph.baseline import baseline_of, provides
+from iam_preflight.graph.config_recorders import (
+    AGGREGATOR,
+    RECORDER,
+    STATUS,
+    is_aggregated,
+    omission_of,
+    own_role,
+    stop_of,
+)
 from iam_preflight.knowledge.audit import audit_facts
-from iam_preflight.resources import Framework as Language
 from iam_preflight.rules import Rule
-from iam_preflight.values import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +22,6 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph
     from iam_preflight.resources import Resource
     from iam_preflight.source import Span
-
-STATUS = "aws_config_configuration_recorder_status"
-AGGREGATOR = "aws_config_configuration_aggregator"
 
 
 class IncompleteConfigRecording(Rule):
@@ -128,30 +130,22 @@ class IncompleteConfigRecording(Rule):
         )
 
     def _stopped(self, recorder: Resource, graph: Graph) -> Iterator[Finding]:
-        # a recorder of CloudFormation starts by itself when there is a delivery channel
-        if recorder.deployment.framework is Language.CLOUDFORMATION:
+        subject = stop_of(recorder, graph)
+        if subject is None:
             return
-        own = [
-            status
-            for status in graph.of_type(STATUS)
-            if resource_of(status.get("name"), status, graph, RECORDER) in (recorder, None)
-        ]
-        if any(flag(status, "is_enabled", default=False) is not False for status in own):
-            return
-        subject = own[0] if own else recorder
+        is_itself = subject is recorder
         yield self.finding(
             "the AWS Config recorder is never started",
             on=subject,
-            at=subject.span_of("is_enabled") if own else subject.header,
-            related=((recorder.header, "the recorder"),) if own else (),
+            at=subject.header if is_itself else subject.span_of("is_enabled"),
+            related=() if is_itself else ((recorder.header, "the recorder"),),
             hint="add an aws_config_configuration_recorder_status with is_enabled = true",
             evidence="is_enabled",
         )
 
     def _not_aggregated(self, organization: Resource, graph: Graph) -> Iterator[Finding]:
-        for aggregator in graph.of_type(AGGREGATOR):
-            if aggregator.get("organization_aggregation_source") is not None:
-                return
+        if is_aggregated(graph):
+            return
         yield self.finding(
             "no aggregator shows AWS Config of the whole organization",
             on=organization,
@@ -163,9 +157,8 @@ class IncompleteConfigRecording(Rule):
         )
 
     def _own_role(self, recorder: Resource) -> Iterator[Finding]:
-        value = recorder.get("role_arn")
-        shown = show(value)
-        if value is None or not shown or "aws-service-role" in shown or "service_linked" in shown:
+        value = own_role(recorder)
+        if value is None:
             return
         yield self.finding(
             "AWS Config records with a role of its own, whose policy may lag behind new types",

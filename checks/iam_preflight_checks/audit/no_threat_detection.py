@@ -3,11 +3,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Finding, Framework, Severity
-from iam_preflight.graph.baseline import baseline_of, flag, provides
+from iam_preflight.graph.baseline import baseline_of, provides
+from iam_preflight.graph.threat_detection import (
+    ADMIN,
+    DETECTOR,
+    ENROLMENT,
+    MEMBER,
+    MEMBERS,
+    enrols,
+    is_off,
+    leaves_out_members,
+    unwatched_regions,
+)
 from iam_preflight.knowledge.audit import audit_facts
 from iam_preflight.resources import Framework as Language
 from iam_preflight.rules import Rule
-from iam_preflight.values import arms_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,13 +25,6 @@ if TYPE_CHECKING:
     from iam_preflight.graph.baseline import Baseline
     from iam_preflight.graph.model import Graph
     from iam_preflight.resources import Resource
-
-DETECTOR = "aws_guardduty_detector"
-MEMBERS = "aws_guardduty_organization_configuration"
-MEMBER = "aws_guardduty_member"
-ADMIN = "aws_guardduty_organization_admin_account"
-DELEGATION = "aws_organizations_delegated_administrator"
-ENROLMENT = "auto_enable_organization_members"
 
 
 class NoThreatDetection(Rule):
@@ -89,7 +92,7 @@ class NoThreatDetection(Rule):
 
     def check_graph(self, graph: Graph) -> Iterator[Finding]:
         detectors = graph.of_type(DETECTOR)
-        off = [one for one in detectors if flag(one, "enable", default=True) is False]
+        off = [one for one in detectors if is_off(one)]
         for detector in off:
             yield self.finding(
                 "GuardDuty is switched off",
@@ -99,7 +102,7 @@ class NoThreatDetection(Rule):
                 evidence="enable",
             )
         configurations = [] if graph.of_type(MEMBER) else graph.of_type(MEMBERS)
-        if configurations and all(_enrols(one) is False for one in configurations):
+        if configurations and all(enrols(one) is False for one in configurations):
             yield self._nobody_enrolled(configurations[0], graph)
         baseline = baseline_of(graph)
         if baseline is None or provides(graph, "guardduty"):
@@ -122,9 +125,8 @@ class NoThreatDetection(Rule):
 
     def _regions(self, graph: Graph, detectors: list[Resource]) -> Iterator[Finding]:
         """Regions that the settings allow and no detector watches, if theirs are all known."""
-        watched = {text_of(one.provider.get("region")) for one in detectors}
-        missing = [region for region in graph.settings.allowed_regions if region not in watched]
-        if None in watched or not missing:
+        missing = unwatched_regions(detectors, graph.settings.allowed_regions)
+        if not missing:
             return
         yield self.finding(
             f"GuardDuty does not watch {', '.join(missing)}, where things may be deployed",
@@ -138,11 +140,7 @@ class NoThreatDetection(Rule):
         organization = baseline.organization
         if organization is None or organization.deployment.framework is Language.CLOUDFORMATION:
             return
-        if graph.of_type(ADMIN, MEMBER) or any(
-            _is_for_guardduty(r) for r in graph.of_type(DELEGATION)
-        ):
-            return
-        if graph.of_type(MEMBERS):
+        if not leaves_out_members(graph):
             return
         yield self.finding(
             "GuardDuty does not enrol the accounts of the organization",
@@ -164,15 +162,3 @@ class NoThreatDetection(Rule):
             hint=f'set {ENROLMENT} = "ALL"',
             evidence=ENROLMENT,
         )
-
-
-def _enrols(configuration: Resource) -> bool | None:
-    value = configuration.get(ENROLMENT)
-    if value is None:
-        return flag(configuration, "auto_enable", default=False)
-    texts = {text_of(arm) for _, arm in arms_of(value)}
-    return None if None in texts else not texts <= {"NONE"}
-
-
-def _is_for_guardduty(delegation: Resource) -> bool:
-    return (delegation.text("service_principal") or "guardduty").startswith("guardduty")

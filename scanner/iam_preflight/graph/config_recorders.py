@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.values import blocks_of, bool_of, items_of, text_of
+from iam_preflight.graph.baseline import flag
+from iam_preflight.graph.targets import resource_of
+from iam_preflight.resources import Framework
+from iam_preflight.values import blocks_of, bool_of, items_of, show, text_of
 
 if TYPE_CHECKING:
+    from iam_preflight.graph.model import Graph
     from iam_preflight.resources import Resource
     from iam_preflight.source import Span
-    from iam_preflight.values import Mapping
+    from iam_preflight.values import Mapping, Value
 
 RECORDER = "aws_config_configuration_recorder"
+STATUS = "aws_config_configuration_recorder_status"
+AGGREGATOR = "aws_config_configuration_aggregator"
 
 
 def omission_of(recorder: Resource) -> tuple[Span, str] | None:
@@ -41,6 +47,39 @@ def omission_of(recorder: Resource) -> tuple[Span, str] | None:
         return None
     place = group.span if global_types is None else global_types.span
     return place, "global types are left out"
+
+
+def stop_of(recorder: Resource, graph: Graph) -> Resource | None:
+    """What leaves a recorder stopped: its status, or itself without one; None where it runs.
+
+    One of CloudFormation starts by itself as soon as there is a delivery channel.
+    """
+    if recorder.deployment.framework is Framework.CLOUDFORMATION:
+        return None
+    own = [
+        status
+        for status in graph.of_type(STATUS)
+        if resource_of(status.get("name"), status, graph, RECORDER) in (recorder, None)
+    ]
+    if any(flag(status, "is_enabled", default=False) is not False for status in own):
+        return None
+    return own[0] if own else recorder
+
+
+def is_aggregated(graph: Graph) -> bool:
+    """Whether an aggregator shows the whole organization."""
+    return any(
+        aggregator.get("organization_aggregation_source") is not None
+        for aggregator in graph.of_type(AGGREGATOR)
+    )
+
+
+def own_role(recorder: Resource) -> Value | None:
+    """The role of a recorder that is not the service-linked one, as it is written."""
+    value = recorder.get("role_arn")
+    shown = show(value)
+    is_linked = "aws-service-role" in shown or "service_linked" in shown
+    return None if not shown or is_linked else value
 
 
 def _uses_exclusion(group: Mapping) -> bool:

@@ -276,11 +276,6 @@ class SizeLimit(Struct, frozen=True):
     """How long documents of a kind may be."""
 
     characters: int
-    counts_spaces: bool
-    """Whether white space between elements counts."""
-    is_sum: bool
-    """Whether the documents of one principal are counted together."""
-    source: str
 
 
 class _SizeFile(msgspec.Struct):

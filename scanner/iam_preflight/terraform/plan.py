@@ -145,7 +145,6 @@ class _Variable(msgspec.Struct):
 class _Document(msgspec.Struct):
     """A plan; a state has `values` in place of the rest."""
 
-    terraform_version: str = ""
     variables: dict[str, _Variable] = {}
     planned_values: _StateValues = msgspec.field(default_factory=_StateValues)
     resource_changes: list[_ResourceChange] = []
