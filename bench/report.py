@@ -78,24 +78,25 @@ def _lines(report: Report, picture: str) -> Iterator[str]:
         f"Machine: {report.machine}; load {report.load:.1f} when it ended. Medians of "
         f"{report.runs} runs, one run where it takes over half a minute. Wall time depends on "
         "what else the machine does; CPU time is the steadier one. Memory is that of the largest "
-        "process. The ratio is the tool's CPU time over that of iam-preflight on the same input."
+        "process. Ratios are the tool's time over that of iam-preflight on the same input: how "
+        "many times longer one waits for it, and how many times as much work it is."
     )
     yield ""
     yield "## Side by side"
     yield ""
-    yield "| input | tool | wall s | CPU s | peak MB | ratio |"
-    yield "|---|---|---:|---:|---:|---:|"
-    ours: dict[str, float] = {}
+    yield "| input | tool | wall s | CPU s | peak MB | wall ratio | CPU ratio |"
+    yield "|---|---|---:|---:|---:|---:|---:|"
+    ours: dict[str, Measurement] = {}
     for one in (*report.versions, *report.comparisons):
-        ours.setdefault(one.subject, one.result.cpu)
-        result = one.result
+        result, own = one.result, ours.setdefault(one.subject, one.result)
         if one.has_given_up:
-            yield f"| {one.subject} | {one.tool} | gave up | | | |"
+            yield f"| {one.subject} | {one.tool} | gave up | | | | |"
             continue
         least = "> " if result.is_killed else ""
         yield (
             f"| {one.subject} | {one.tool} | {least}{result.wall:.2f} | {least}{result.cpu:.2f} "
-            f"| {result.peak / 1e6:.0f} | {least}{result.cpu / ours[one.subject]:.1f} |"
+            f"| {result.peak / 1e6:.0f} | {least}{result.wall / own.wall:.1f} "
+            f"| {least}{result.cpu / own.cpu:.1f} |"
         )
     if report.stage is not None:
         yield from _stage_lines(report.stage)
