@@ -91,8 +91,16 @@ ARN_PARTS = st.lists(PARTS, min_size=6, max_size=6).map(
 @settings(deadline=None)
 @given(st.one_of(st.tuples(PARTS, PARTS), st.tuples(ARN_PARTS, ARN_PARTS)))
 def test_short_cuts_relate_as_the_automaton_does(pair):
-    left, right = (tokenize(parts, Wildcards.ARN) for parts in pair)
-    assert relation(left, right) is by_automaton(left, right)
+    for wildcards in (Wildcards.ARN, Wildcards.TEXT):
+        left, right = (tokenize(parts, wildcards) for parts in pair)
+        assert relation(left, right) is by_automaton(left, right)
+
+
+def test_short_cuts_for_open_texts_are_exact():
+    words = ("".join(signs) for size in range(5) for signs in itertools.product("ab*", repeat=size))
+    patterns = {text(word): None for word in words}
+    for left, right in itertools.product(patterns, repeat=2):
+        assert relation(left, right) is by_automaton(left, right), (left, right)
 
 
 @given(st.lists(PATTERN, min_size=1, max_size=4), VALUE)

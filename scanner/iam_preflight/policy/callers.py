@@ -20,7 +20,7 @@ from iam_preflight.policy.globs import (
     relation_in_place,
     text_tokens,
 )
-from iam_preflight.policy.match import text_matches, tokens_of
+from iam_preflight.policy.match import text_matches
 from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def _account_of(arn: Tokens) -> Tokens:
 
 def names(principal: PrincipalPattern, caller: Caller) -> tuple[Truth, Via]:
     """Whether a principal of a statement is, or includes, the caller; and how it says so."""
-    pattern = tokens_of(principal.pattern, Wildcards.NONE)
+    pattern = principal.pattern.plain_tokens
     if principal.kind == "*" or (pattern == ("*",) and principal.kind in ("AWS", "Federated")):
         truth = Truth.YES if pattern == ("*",) else Truth.MAYBE
         return truth, Via.ANYONE
@@ -283,7 +283,7 @@ def is_namesake(principal: PrincipalPattern, caller: Caller) -> bool:
     """Whether a principal is the caller but for an account that nobody knows yet."""
     if principal.kind != "AWS" or not caller.is_aws or principal.pattern.assumptions:
         return False
-    return _is_in_place(caller.name, tokens_of(principal.pattern, Wildcards.NONE))
+    return _is_in_place(caller.name, principal.pattern.plain_tokens)
 
 
 @functools.lru_cache(maxsize=65536)

@@ -86,6 +86,11 @@ class Pattern(Struct, frozen=True, dict=True):
         """The ARNs that it matches, holes as symbols, policy variables as plain text."""
         return tokenize(texts_of(self.parts), Wildcards.ARN)
 
+    @functools.cached_property
+    def plain_tokens(self) -> Tokens:
+        """The text itself, holes as symbols, in which nothing is a wildcard: a principal's name."""
+        return tokenize(texts_of(self.parts), Wildcards.NONE)
+
     def __str__(self) -> str:
         return self.text
 

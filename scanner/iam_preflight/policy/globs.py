@@ -46,6 +46,8 @@ _AWS_ITSELF: Tokens = tuple("aws")
 
 _CROSSING = {"*": ANY, "?": ONE}
 _STAYING = {"*": ANY_INSIDE, "?": ONE_INSIDE}
+_NOBODYS = "\0"
+"""Stands for a character that no pattern names."""
 _STARS = (ANY, ANY_INSIDE)
 _REACHING = frozenset((":", ANY, ONE))
 """What stands for a colon, or may."""
@@ -256,7 +258,7 @@ def _relation_inside(left: Tokens, right: Tokens) -> Relation:
     if _ends_differ(left, right):
         return Relation.DISJOINT
     left, right = _without_common_ends(left, right)
-    easy = _relation_to_star(left, right)
+    easy = _relation_to_star(left, right) or _relation_of_open(left, right)
     if easy is not None:
         return easy
     if is_concrete(left) and not has_symbols(right):
@@ -303,6 +305,37 @@ def _relation_to_star(left: Tokens, right: Tokens) -> Relation | None:
     if is_star and not all(token in _STARS for token in right):
         return Relation.OVERLAPS
     return None
+
+
+def _relation_of_open(left: Tokens, right: Tokens) -> Relation | None:
+    """How two patterns relate whose ends agree and whose `*` takes anything; None for others.
+
+    They have a text in common: the longer beginning, what is between the stars of either, and
+    the longer end. All texts of `left` match `right` when one does in which a character that no
+    pattern names stands for each wildcard: only a `*` takes that, and it takes anything else.
+    """
+    if not (_is_open(left) and _is_open(right)) or ONE in right:
+        return None
+    text = "".join(sign if len(sign) == 1 else _NOBODYS for sign in left)
+    first, *between, last = "".join(s if len(s) == 1 else _NOBODYS for s in right).split(_NOBODYS)
+    start, end = len(first), len(text) - len(last)
+    if start > end or not (text.startswith(first) and text.endswith(last)):
+        return Relation.OVERLAPS
+    for literal in between:
+        start = text.find(literal, start, end)
+        if start < 0:
+            return Relation.OVERLAPS
+        start += len(literal)
+    return Relation.INSIDE
+
+
+def _is_open(pattern: Tokens) -> bool:
+    """Whether there is a `*` in it, and nothing but that, `?` and characters."""
+    return (
+        ANY in pattern
+        and _NOBODYS not in pattern
+        and all(len(sign) == 1 or sign in (ANY, ONE) for sign in pattern)
+    )
 
 
 def relation_in_place(left: Tokens, right: Tokens) -> Relation:
