@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 
 from __future__ import annotations
 
+import functools
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -79,9 +80,13 @@ def name_faults(policy: Policy, graph: Graph) -> Iterator[NameFault]:
 
 
 def _is_unknown(pattern: Pattern, catalog: Catalog, extra: tuple[str, ...]) -> bool:
-    text = pattern.text.lower()
+    return pattern.is_known and _is_unknown_name(pattern.text.lower(), catalog, extra)
+
+
+@functools.lru_cache(maxsize=65536)
+def _is_unknown_name(text: str, catalog: Catalog, extra: tuple[str, ...]) -> bool:
     prefix, colon, name = text.partition(":")
-    if not pattern.is_known or not colon or not prefix or not name or ":" in name:
+    if not colon or not prefix or not name or ":" in name:
         return False
     is_known = bool(catalog.expand(text)) or text in legacy_names()
     return not is_known and not any(fnmatchcase(text, name.lower()) for name in extra)
