@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iam_preflight.graph import words as module
@@ -26,6 +26,7 @@ def plain(text: bytes, data: bytes) -> list[int]:
 
 
 @given(TEXTS, st.lists(FILES, min_size=1, max_size=3))
+@example(b"1/1", [b"1/1"])
 def test_an_index_finds_what_reading_finds(text: bytes, files: list[bytes]) -> None:
     sources = [SourceFile(str(number), data) for number, data in enumerate(files)]
     words = Words(sources, lambda: frozenset({key_of(text)} - {b""}))

@@ -52,9 +52,8 @@ class Words:
         before = text.rindex(key)
         for source, at in self._index.get(key, ()):
             start = at - before
-            if source.data.startswith(text, max(start, 0)) and _is_whole(
-                source.data, start, start + len(text)
-            ):
+            is_there = start >= 0 and source.data.startswith(text, start)
+            if is_there and _is_whole(source.data, start, start + len(text)):
                 yield source, start
 
 
