@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from iam_preflight.graph.arns import iam_arn
-from iam_preflight.graph.attribute_grants import granted_by
+from iam_preflight.graph.attribute_grants import granted_by, values_at
 from iam_preflight.graph.environments import Environments
 from iam_preflight.graph.lookup import Lookup
 from iam_preflight.graph.model import Origin, Policy, Principal, PrincipalKind
@@ -130,6 +130,10 @@ class Nodes:
             for attribute, use in self._types.policy.get(resource.type, {}).items():
                 if attribute == "inline_policy" and resource.type == "aws_iam_role":
                     self._inline_blocks(resource)
+                    continue
+                if "." in attribute:
+                    for _, value in values_at(resource.attributes, attribute):
+                        self._policy(resource, attribute, value, self._use(resource, use))
                     continue
                 value = resource.get(attribute)
                 if value is None and attribute not in ("policy", "assume_role_policy"):
