@@ -57,3 +57,27 @@ def test_an_action_without_the_key_is_not_among_what_is_open():
     assert "sns:Subscribe" in message
     assert "Publish" not in message
     assert "more" not in message
+
+
+@pytest.mark.parametrize(
+    ("kind", "attribute"),
+    [
+        ("aws_novelty_policy", "policy"),
+        ("aws_novelty_resource_policy", "resource_policy"),
+        ("aws_novelty_access_policy", "policy_document"),
+    ],
+)
+@pytest.mark.parametrize("names_principals", [True, False])
+def test_policies_of_services_that_nobody_knows_yet(kind, attribute, names_principals):
+    principal = {"Principal": "*"} if names_principals else {}
+    statement = {"Effect": "Allow", **principal, "Action": "sqs:SendMessage", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    text = f'resource "{kind}" "it" {{\n  {attribute} = jsonencode({document})\n}}\n'
+    findings = list(scan_files({"main.tf": text}, load_rules()).shown)
+    assert [finding.rule for finding in findings] == ["EXT-007"] * names_principals
+
+
+@pytest.mark.parametrize("kind", ["aws_ecr_lifecycle_policy", "aws_autoscaling_policy"])
+def test_other_policies_are_none(kind):
+    text = f'resource "{kind}" "it" {{\n  policy = jsonencode({{ rules = [] }})\n}}\n'
+    assert not list(scan_files({"main.tf": text}, load_rules()).shown)

@@ -13,7 +13,7 @@ from iam_preflight.graph.nested import nested
 from iam_preflight.graph.records import same_principals, sole_account
 from iam_preflight.graph.tags import tags_of
 from iam_preflight.knowledge.policy_blocks import POLICY_DOCUMENT
-from iam_preflight.knowledge.resource_types import resource_types
+from iam_preflight.knowledge.resource_types import LIKELY, resource_types
 from iam_preflight.policy.document import DocumentUse, Pattern, pattern_from
 from iam_preflight.policy.read import read_policy
 from iam_preflight.values import (
@@ -127,15 +127,19 @@ class Nodes:
 
     def _add_policies(self) -> None:
         for resource in self.resources:
-            for attribute, use in self._types.policy.get(resource.type, {}).items():
+            for attribute, use in self._types.documents(resource.type).items():
                 if attribute == "inline_policy" and resource.type == "aws_iam_role":
                     self._inline_blocks(resource)
                     continue
                 if "." in attribute:
-                    for _, value in values_at(resource.attributes, attribute):
-                        self._policy(resource, attribute, value, self._use(resource, use))
+                    for _, inner in values_at(resource.attributes, attribute):
+                        self._policy(resource, attribute, inner, self._use(resource, use))
                     continue
                 value = resource.get(attribute)
+                if use == LIKELY:
+                    if value is not None and not resource.is_data and self._admits(value):
+                        self._policy(resource, attribute, value, DocumentUse.RESOURCE)
+                    continue
                 if value is None and attribute not in ("policy", "assume_role_policy"):
                     value = nested(resource, attribute)
                 if value is not None and not resource.is_data:
@@ -219,6 +223,10 @@ class Nodes:
             held = self._earlier.get(id(value)) or (value, read_policy(value))
             self.documents[id(value)] = held
         return held[1]
+
+    def _admits(self, value: Value) -> bool:
+        """Whether a value is a document that says whom it lets in or keeps out."""
+        return any(statement.has_principal for statement in self._document(value).statements)
 
     def _inline_blocks(self, resource: Resource) -> None:
         principal = self.own_principal(resource)

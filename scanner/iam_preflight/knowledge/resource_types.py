@@ -31,7 +31,30 @@ class ResourceTypes(Struct, frozen=True):
             or resource_type in self.policy
             or resource_type in self.role
             or resource_type in self.taggable
+            or self._may_be_policy(resource_type)
         )
+
+    def documents(self, resource_type: str) -> Mapping[str, str]:
+        """The attributes in which a type has policies, each with its use.
+
+        AWS gives more and more services resource policies, in types that are called alike.
+        """
+        known = self.policy.get(resource_type)
+        if known is not None:
+            return known
+        return _LIKELY if self._may_be_policy(resource_type) else {}
+
+    def _may_be_policy(self, resource_type: str) -> bool:
+        """Whether a type that nobody knows is called like one of resource policies."""
+        if not resource_type.endswith(("_policy", "Policy")) or resource_type in self.core:
+            return False
+        return resource_type.startswith(("aws_", "AWS::")) and resource_type not in self.policy
+
+
+LIKELY = "likely"
+"""The use of a document that is a resource policy if it names principals."""
+
+_LIKELY = dict.fromkeys(("policy", "policy_document", "resource_policy"), LIKELY)
 
 
 @functools.cache
