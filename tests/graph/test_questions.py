@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from iam_preflight.cli import cli
+from iam_preflight.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,3 +205,26 @@ resource "aws_organizations_policy_attachment" "ours" {
         assert not outside, arn
     answers = who_can(tmp_path, "s3:GetObject", "arn:aws:s3:::reports/a")
     assert {answer["address"] for answer in answers} == {NAMED}
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("paths", "naned"), "there is no principal 'naned' in the code (did you mean 'named'?)"),
+        (("what-can", "xyzzy"), "there is no principal 'xyzzy' in the code: it has role "),
+        (("who-can", "PassRole"), "'PassRole': write it with its service, such as iam:PassRole"),
+        (("who-can", "iam:PasRole"), "'iam:PasRole': did you mean iam:PassRole?"),
+    ],
+)
+def test_a_name_that_means_nothing_is_answered_with_one_that_does(
+    folder: Path, asked: tuple[str, ...], told: str
+) -> None:
+    result = CliRunner().invoke(cli, [*asked, "--in", str(folder)])
+    assert isinstance(result.exception, UsageError)
+    assert told in str(result.exception)
+
+
+def test_code_without_principals_is_said_to_have_none(tmp_path: Path) -> None:
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "only" {\n  bucket = "b"\n}\n')
+    result = CliRunner().invoke(cli, ["paths", "ci", "--in", str(tmp_path)])
+    assert "there is no principal 'ci' in the code: it has none" in str(result.exception)

@@ -45,13 +45,8 @@ def command(
 
     Names, addresses and ARNs will do. Exit code 0 either way.
     """
-    from iam_preflight.errors import UsageError
-
     graph, problems = read(inputs.prepare(paths))
     starts, ends = find_principals(graph, start), find_principals(graph, end) if end else []
-    for name, found in ((start, starts), (end, ends)):
-        if name and not found:
-            raise UsageError(f"there is no principal {name!r} in the code")
     chains: list[Chain] = []
     already: list[tuple[Principal, Escalation | None]] = []
     for principal in starts:

@@ -59,8 +59,6 @@ def command(principal: str, paths: tuple[Path, ...], inputs: Inputs, format_name
 
     graph, problems = read(inputs.prepare(paths))
     found = find_principals(graph, principal)
-    if not found:
-        raise UsageError(f"there is no principal {principal!r} in the code or the account context")
     for one in found:
         usage = usage_of(one, graph)
         if usage is None:

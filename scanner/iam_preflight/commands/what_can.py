@@ -35,12 +35,8 @@ SHOWN_ACTIONS = 8
 @click.option("--format", "-f", "format_name", type=click.Choice(("text", "json")), default="text")
 def command(principal: str, paths: tuple[Path, ...], inputs: Inputs, format_name: str) -> None:
     """Show what PRINCIPAL (a name, an address or an ARN) may do, all its policies together."""
-    from iam_preflight.errors import UsageError
-
     graph, problems = read(inputs.prepare(paths))
     found = find_principals(graph, principal)
-    if not found:
-        raise UsageError(f"there is no principal {principal!r} in the code")
     answers = [what_can(graph, one) for one in found]
     if format_name == "json":
         click.echo(json_text(json.dumps(answers, indent=2, ensure_ascii=False)))

@@ -61,6 +61,8 @@ def command(
     if known is None:
         near = catalog().nearest_action(action)
         hint = f": did you mean {near}?" if near else ""
+        if ":" not in action:
+            hint = ": write it with its service, such as iam:PassRole"
         raise UsageError(f"there is no action {action!r}{hint}")
     graph, problems = read(inputs.prepare(paths))
     answers = [_answer(answer) for answer in who_can(graph, known.full_name, arn)]

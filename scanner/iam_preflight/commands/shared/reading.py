@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from iam_preflight.errors import UsageError
 from iam_preflight.reporters.escape import visible
 
 if TYPE_CHECKING:
@@ -31,8 +32,24 @@ def tell_problems(problems: list[Problem]) -> int:
 
 
 def find_principals(graph: Graph, name: str) -> list[Principal]:
-    """The principals that a name, an address or an ARN means."""
+    """The principals that a name, an address or an ARN means; an error where it means none."""
     exact = [p for p in graph.principals if name in (p.address, p.name.text, p.arn.text)]
-    if exact:
-        return exact
-    return [p for p in graph.principals if p.address.endswith(f".{name}") or name in p.label]
+    found = exact or [
+        p for p in graph.principals if p.address.endswith(f".{name}") or name in p.label
+    ]
+    if not found:
+        raise UsageError(f"there is no principal {name!r} in the code{_others(graph, name)}")
+    return found
+
+
+def _others(graph: Graph, name: str) -> str:
+    """What was meant instead, or else what there is."""
+    from iam_preflight.graph.exposure import listed
+    from iam_preflight.typed import nearest
+
+    labels = [principal.label for principal in graph.principals]
+    names = {text: None for p in graph.principals for text in (p.label, p.name.text)}
+    near = nearest(name, names)
+    if near or not labels:
+        return near or ": it has none"
+    return f": it has {listed(labels)}"
