@@ -151,7 +151,7 @@ def _role(principal: Principal, graph: Graph, facts: Facts) -> None:
         facts.boundaries[boundary.policy.name] += 1
     if not name.is_known or principal.kind is PrincipalKind.GROUP:
         return
-    if graph.escalations.is_admin(principal):
+    if graph.powers.is_admin(principal):
         facts.administrators.append(name.text)
     seconds = (
         number_of(value) if (value := principal.resource.get("max_session_duration")) else None

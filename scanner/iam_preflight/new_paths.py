@@ -35,11 +35,11 @@ def new_paths(base: Graph, head: Graph) -> Iterator[NewPath]:
         if earlier is not None and _is_dangerous(earlier, base):
             continue
         path = head.paths.to_admin(principal)
-        if head.escalations.is_admin(principal):
+        if head.powers.is_admin(principal):
             message = f"{principal.label} is an administrator now"
             yield NewPath(principal, message, (Place(principal.resource.header, "the principal"),))
-        elif head.escalations.is_powerful(principal):
-            hops = head.escalations.of_self(principal)
+        elif head.powers.is_powerful(principal):
+            hops = head.powers.of_self(principal)
             message = f"{principal.label} can now make itself an administrator"
             yield NewPath(principal, message, tuple(_steps(hops[:1], principal)))
         elif path is not None:
@@ -54,7 +54,7 @@ def _key(principal: Principal) -> tuple[str, str]:
 
 def _is_dangerous(principal: Principal, graph: Graph) -> bool:
     """Whether it is, makes itself, or reaches an administrator."""
-    is_powerful = graph.escalations.is_admin(principal) or graph.escalations.is_powerful(principal)
+    is_powerful = graph.powers.is_admin(principal) or graph.powers.is_powerful(principal)
     return is_powerful or graph.paths.to_admin(principal) is not None
 
 

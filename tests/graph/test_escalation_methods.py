@@ -229,7 +229,7 @@ def found_methods(text: str) -> set[str]:
     return {
         escalation.method.id
         for found in (
-            escalations.of_self(actor),
+            graph.powers.of_self(actor),
             escalations.of_principals(actor),
             escalations.of_passing(actor),
             escalations.of_workloads(actor),

@@ -67,7 +67,7 @@ class EditableBoundary(Rule):
     )
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        if is_exempt(principal, graph.settings) or graph.escalations.is_admin(principal):
+        if is_exempt(principal, graph.settings) or graph.powers.is_admin(principal):
             return
         is_unknown = has_unknown_boundary(principal)
         permissions = graph.permissions

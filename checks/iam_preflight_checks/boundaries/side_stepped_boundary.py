@@ -86,7 +86,7 @@ class SideSteppedBoundary(Rule):
     )
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        if is_exempt(principal, graph.settings) or graph.escalations.is_admin(principal):
+        if is_exempt(principal, graph.settings) or graph.powers.is_admin(principal):
             return
         yield from self._side_stepped(graph.effective(principal), principal, principal.label)
 

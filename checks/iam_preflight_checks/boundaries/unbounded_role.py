@@ -112,7 +112,7 @@ class UnboundedRole(Rule):
         is_pipeline = is_deployer(principal, graph)
         if not is_pipeline and principal.kind is not PrincipalKind.PERMISSION_SET:
             return
-        if graph.escalations.is_admin(principal):
+        if graph.powers.is_admin(principal):
             return
         write = next(_writes(graph.effective(principal)), None)
         if write is not None:

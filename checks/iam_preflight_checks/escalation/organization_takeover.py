@@ -62,7 +62,7 @@ class OrganizationTakeover(EscalationRule):
     )
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        if graph.escalations.is_admin(principal) or is_exempt(principal, graph.settings):
+        if graph.powers.is_admin(principal) or is_exempt(principal, graph.settings):
             return
         found = worst(sure(graph.escalations.of_kind(principal, MethodKind.ORGANIZATION)), graph)
         if not found:

@@ -64,7 +64,7 @@ class PrincipalTakeover(EscalationRule):
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
         escalations = graph.escalations
-        if escalations.is_powerful(principal) or is_exempt(principal, graph.settings):
+        if graph.powers.is_powerful(principal) or is_exempt(principal, graph.settings):
             return
         found = [one for one in escalations.of_principals(principal) if self._is_told(one, graph)]
         if found:
@@ -83,18 +83,17 @@ class PrincipalTakeover(EscalationRule):
             return False
         settings = graph.settings
         is_meant = target.is_listed((*settings.admin_roles, *settings.break_glass_roles))
-        return graph.escalations.is_powerful(target) and not is_meant
+        return graph.powers.is_powerful(target) and not is_meant
 
     def _takeover(self, found: list[Escalation], principal: Principal, graph: Graph) -> Finding:
         best = found[0]
         target = best.target
         assert target is not None
         severity = severity_of(best, graph)
-        escalations = graph.escalations
         if best.is_plain_assume:
-            is_meant = escalations.is_named(principal, target)
+            is_meant = graph.escalations.reach.is_named(principal, target)
             severity = min(severity, Severity.MEDIUM if is_meant else Severity.HIGH)
-        elif not (escalations.makes_admin(best) or escalations.exceeds(target, principal)):
+        elif not graph.powers.makes_admin(best) and not graph.powers.exceeds(target, principal):
             severity = min(severity, Severity.MEDIUM)
         verb = "assume" if best.is_plain_assume else "take over"
         return self.gain(

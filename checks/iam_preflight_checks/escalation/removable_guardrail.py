@@ -53,7 +53,7 @@ class RemovableGuardrail(EscalationRule):
     )
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        if graph.escalations.is_admin(principal) or is_exempt(principal, graph.settings):
+        if graph.powers.is_admin(principal) or is_exempt(principal, graph.settings):
             return
         found = worst(sure(graph.escalations.of_guards(principal)), graph)
         if not found:

@@ -75,7 +75,7 @@ class RolePassedToNewCompute(EscalationRule):
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
         escalations = graph.escalations
-        if escalations.is_powerful(principal) or is_exempt(principal, graph.settings):
+        if graph.powers.is_powerful(principal) or is_exempt(principal, graph.settings):
             return
         told = filter(escalations.is_telling, escalations.of_passing(principal))
         found = worst(sure(told), graph)
@@ -94,7 +94,7 @@ class RolePassedToNewCompute(EscalationRule):
         best = found[0]
         role = best.target
         assert role is not None
-        what = "become administrator" if graph.escalations.makes_admin(best) else "gain permissions"
+        what = "become administrator" if graph.powers.makes_admin(best) else "gain permissions"
         return self.gain(
             found,
             f"can {what}: it {best.describe()}{standing_note(role, graph)}",

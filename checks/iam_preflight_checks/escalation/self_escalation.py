@@ -81,7 +81,7 @@ class SelfEscalation(EscalationRule):
     )
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
-        found = worst(graph.escalations.of_holder(policy), graph)
+        found = worst(graph.powers.of_holder(policy), graph)
         if found:
             yield self.gain(
                 found,
@@ -96,11 +96,11 @@ class SelfEscalation(EscalationRule):
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
         if is_exempt(principal, graph.settings):
             return
-        found = worst(sure(graph.escalations.of_self(principal)), graph)
+        found = worst(sure(graph.powers.of_self(principal)), graph)
         if not found:
             return
         best = found[0]
-        is_admin = graph.escalations.makes_admin(best)
+        is_admin = graph.powers.makes_admin(best)
         end = "itself administrator" if is_admin else "its own permissions wider"
         with_mfa = " once it has proved MFA" if best.needs_mfa else ""
         is_sure = best.confidence is not Confidence.LOW

@@ -67,8 +67,7 @@ class WorkloadHijack(EscalationRule):
     references = ("https://pathfinding.cloud/",)
 
     def check_principal(self, principal: Principal, graph: Graph) -> Iterator[Finding]:
-        escalations = graph.escalations
-        if escalations.is_powerful(principal) or is_exempt(principal, graph.settings):
+        if graph.powers.is_powerful(principal) or is_exempt(principal, graph.settings):
             return
         found, is_little = _found(principal, graph)
         if not found:

@@ -51,8 +51,8 @@ def command(
     already: list[tuple[Principal, Escalation | None]] = []
     for principal in starts:
         own = graph.paths.by_itself(principal)
-        if not ends and (own is not None or graph.escalations.is_admin(principal)):
-            is_admin = graph.escalations.is_admin(principal)
+        if not ends and (own is not None or graph.powers.is_admin(principal)):
+            is_admin = graph.powers.is_admin(principal)
             already.append((principal, None if is_admin else own))
             continue
         chain = graph.paths.to(principal, ends) if ends else graph.paths.to_admin(principal)

@@ -195,9 +195,7 @@ def _paths(principal: Principal, graph: Graph) -> Iterator[str]:
         yield ""
         yield from told_path(path)
         yield ""
-    for escalation in sorted(graph.escalations.of_self(principal), key=lambda one: -one.confidence)[
-        :1
-    ]:
+    for escalation in sorted(graph.powers.of_self(principal), key=lambda one: -one.confidence)[:1]:
         yield f"Can widen its own permissions: {plain(escalation.describe())}"
         yield ""
     into = list(graph.escalations.into(principal, set(map(id, graph.principals))))

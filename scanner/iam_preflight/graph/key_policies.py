@@ -108,7 +108,7 @@ def is_administrator(pattern: Pattern, policy: Policy, graph: Graph) -> bool:
     settings = graph.settings
     listed = (*settings.admin_roles, *settings.break_glass_roles, *settings.security_admins)
     known = principal_of(pattern, policy, graph)
-    if known is not None and (known.is_listed(listed) or graph.escalations.is_admin(known)):
+    if known is not None and (known.is_listed(listed) or graph.powers.is_admin(known)):
         return True
     text = pattern.text
     name = text.rpartition("/")[2]

@@ -70,7 +70,7 @@ def worth_stealing(role: Principal, graph: Graph) -> tuple[Worth, ActionSet]:
     What the agents of every machine need is left out.
     """
     catalog = graph.effective(role).catalog
-    found = catalog.expand_all(tuple(sorted(graph.escalations.power(role))))
+    found = catalog.expand_all(tuple(sorted(graph.powers.power(role))))
     for name in agent_policies():
         document = managed_policy(name)
         if document is not None:

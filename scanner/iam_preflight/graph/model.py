@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from iam_preflight.graph.admission import Admissions
     from iam_preflight.graph.credentials import Credentials
     from iam_preflight.graph.effective import Permissions
-    from iam_preflight.graph.escalation import Escalations
+    from iam_preflight.graph.escalations import Escalations
     from iam_preflight.graph.exposure import Exposures
     from iam_preflight.graph.lookup import Lookup
     from iam_preflight.graph.paths import Paths
+    from iam_preflight.graph.powers import Powers
     from iam_preflight.graph.standing import Standing
     from iam_preflight.graph.tags import Tags
     from iam_preflight.policy.document import Document, Statement
@@ -317,10 +318,15 @@ class Graph(Struct, eq=False):
     @property
     def escalations(self) -> Escalations:
         if self._escalations is None:
-            from iam_preflight.graph.escalation import Escalations
+            from iam_preflight.graph.escalations import Escalations
 
             self._escalations = Escalations(self)
         return self._escalations
+
+    @property
+    def powers(self) -> Powers:
+        """What principals may do that is worth having."""
+        return self.escalations.powers
 
     @property
     def admissions(self) -> Admissions:

@@ -20,7 +20,7 @@ def worst(escalations: Iterable[Escalation], graph: Graph) -> list[Escalation]:
 
     def key(one: Escalation) -> tuple[bool, int, int, str, str]:
         target = one.target.address if one.target is not None else ""
-        ends_as_admin = graph.escalations.makes_admin(one)
+        ends_as_admin = graph.powers.makes_admin(one)
         return (not ends_as_admin, -one.confidence, len(one.uses), one.method.id, target)
 
     return sorted(escalations, key=key)
@@ -30,7 +30,7 @@ def severity_of(escalation: Escalation, graph: Graph) -> Severity:
     """Critical where it ends with an administrator, high for any other gain; milder with MFA."""
     severity = Severity.HIGH
     target = escalation.target
-    if graph.escalations.makes_admin(escalation) or (
+    if graph.powers.makes_admin(escalation) or (
         target is not None and is_production(target, graph)
     ):
         severity = Severity.CRITICAL
@@ -90,7 +90,7 @@ def evidence_of(principal: Principal, graph: Graph) -> Place | None:
     effective = graph.effective(principal)
     documents = [grant.document for grant in effective.administration.grants]
     if not documents:
-        for escalation in worst(graph.escalations.of_self(principal), graph):
+        for escalation in worst(graph.powers.of_self(principal), graph):
             return start_of(escalation)
         return None
     for attachment in principal.held():

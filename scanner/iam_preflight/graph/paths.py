@@ -74,20 +74,20 @@ class Paths:
             ]
             self._into_production = dict(self._search(ends)) if ends else {}
         path = _chain(self._into_production, principal)
-        is_gain = path is not None and self.graph.escalations.adds(path.end, principal)
+        is_gain = path is not None and self.graph.powers.adds(path.end, principal)
         return path if is_gain else None
 
     def _is_worth_reaching(self, role: Principal) -> bool:
-        escalations = self.graph.escalations
-        return escalations.is_worth_having(role) and not escalations.is_powerful(role)
+        powers = self.graph.powers
+        return powers.is_worth_having(role) and not powers.is_powerful(role)
 
     def by_itself(self, principal: Principal) -> Escalation | None:
         """The surest way in which a principal makes itself administrator, with nobody's help."""
-        escalations = self.graph.escalations
+        powers = self.graph.powers
         found = [
             own
-            for own in escalations.of_self(principal)
-            if own.confidence is not Confidence.LOW and escalations.makes_admin(own)
+            for own in powers.of_self(principal)
+            if own.confidence is not Confidence.LOW and powers.makes_admin(own)
         ]
         return max(found, key=lambda own: own.confidence, default=None)
 
@@ -103,7 +103,7 @@ class Paths:
 
     def _is_end(self, principal: Principal) -> bool:
         is_actor = principal.kind in (PrincipalKind.ROLE, PrincipalKind.USER)
-        return is_actor and self.graph.escalations.is_powerful(principal)
+        return is_actor and self.graph.powers.is_powerful(principal)
 
     def _search(self, ends: list[Principal]) -> Iterator[tuple[int, Escalation]]:
         remaining = {

@@ -41,18 +41,18 @@ class Standing(IntEnum):
 
 def standing_of(principal: Principal, graph: Graph) -> Standing:
     """The standing of a principal; ways through other principals are not followed here."""
-    escalations = graph.escalations
-    if escalations.is_admin(principal):
+    powers = graph.powers
+    if powers.is_admin(principal):
         return Standing.ADMIN
-    if escalations.is_powerful(principal):
+    if powers.is_powerful(principal):
         return Standing.ESCALATING
-    return Standing.SENSITIVE if escalations.is_sensitive(principal) else Standing.ORDINARY
+    return Standing.SENSITIVE if powers.is_sensitive(principal) else Standing.ORDINARY
 
 
 def changes_sensitive(principal: Principal, graph: Graph) -> bool:
     """Whether what it may do on every resource goes beyond reading."""
     catalog = graph.effective(principal).catalog
-    actions = (catalog.action(name) for name in graph.escalations.power(principal))
+    actions = (catalog.action(name) for name in graph.powers.power(principal))
     return any(action is not None and action.level in _CHANGES for action in actions)
 
 

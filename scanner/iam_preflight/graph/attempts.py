@@ -1,0 +1,286 @@
+"""Tries a method: whether an actor holds all that it needs, on what it has to be held on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from iam_preflight.findings import Confidence
+from iam_preflight.graph.arns import arn_of
+from iam_preflight.graph.escalation import Escalation, Use
+from iam_preflight.graph.methods import is_assume
+from iam_preflight.graph.model import PrincipalKind
+from iam_preflight.graph.tags import Tags, tags_of
+from iam_preflight.knowledge.escalation import Certainty, Method, MethodKind, Permission, Target
+from iam_preflight.policy.context import Presence
+from iam_preflight.policy.effective import Effective
+from iam_preflight.policy.evaluate import Request
+from iam_preflight.policy.scope import Strength, restriction
+from iam_preflight.policy.truth import Doubt, Truth
+
+if TYPE_CHECKING:
+    from iam_preflight.graph.method_targets import Binding, MethodTargets
+    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.reach import Reach
+    from iam_preflight.policy.context import Context
+    from iam_preflight.policy.document import Document, Pattern
+    from iam_preflight.policy.evaluate import Decision
+
+_ON_TARGETS = (Target.USER, Target.ROLE, Target.PASSED_ROLE, Target.GROUP)
+"""Variables that stand for the principal in question, and not for something else of it."""
+EC2 = "ec2.amazonaws.com"
+_NO_MFA = {
+    "aws:MultiFactorAuthPresent": Presence.ABSENT,
+    "aws:MultiFactorAuthAge": Presence.ABSENT,
+}
+_BY_CERTAINTY = {
+    Certainty.HIGH: Confidence.HIGH,
+    Certainty.MEDIUM: Confidence.MEDIUM,
+    Certainty.LOW: Confidence.LOW,
+}
+
+
+class Attempts:
+    """Tries methods on the principals of a graph; answers are remembered."""
+
+    def __init__(self, graph: Graph, reach: Reach, targets: MethodTargets) -> None:
+        self._graph = graph
+        self._permissions = graph.permissions
+        self._reach = reach
+        self._targets = targets
+        self._assuming: dict[tuple[int, int, Permission], Use | None] = {}
+        self._tagged: dict[int, Tags] = {}
+        self._profiled = {
+            id(principal)
+            for resource in graph.of_type("aws_iam_instance_profile")
+            for principal in [graph.principal_named(resource, "role")]
+            if principal is not None
+        }
+
+    def has_profile(self, role: Principal) -> bool:
+        """Whether an instance profile of the code holds a role."""
+        return id(role) in self._profiled
+
+    def tried(self, actor: Principal, method: Method, binding: Binding) -> Escalation | None:
+        uses: list[Use] = []
+        for item in method.needs:
+            found = (self._together(actor, alternative, binding, method) for alternative in item)
+            best = max(
+                (each for each in found if each is not None),
+                key=lambda each: min(use.confidence for use in each),
+                default=None,
+            )
+            if best is None:
+                return None
+            uses.extend(best)
+        if method.kind is MethodKind.NEW_PASS and not self._may_have_profile(
+            actor, method, binding
+        ):
+            return None
+        return self.escalation(actor, method, tuple(uses), binding)
+
+    def escalation(
+        self, actor: Principal, method: Method, uses: tuple[Use, ...], binding: Binding
+    ) -> Escalation:
+        confidence = min(
+            (*(use.confidence for use in uses), _BY_CERTAINTY[method.certainty]),
+        )
+        documents = {
+            id(reason.document): reason.document
+            for use in uses
+            for reason in use.decision.allowed_by
+        }
+        assumptions = self._permissions.assumptions(actor, documents.values())
+        return Escalation(
+            actor, method, uses, binding.target, binding.workload, confidence, assumptions
+        )
+
+    def _may_have_profile(self, actor: Principal, method: Method, binding: Binding) -> bool:
+        """EC2 takes a role only inside an instance profile."""
+        if method.trust_services != (EC2,) or binding.target is None:
+            return True
+        if id(binding.target) in self._profiled:
+            return True
+        allows = self._graph.effective(actor).allows
+        if not allows("iam:AddRoleToInstanceProfile").is_possible:
+            return False
+        # a new profile, or one that is there and changes its role
+        return allows("iam:CreateInstanceProfile").is_possible or (
+            bool(self._profiled) and allows("iam:RemoveRoleFromInstanceProfile").is_possible
+        )
+
+    def _together(
+        self,
+        actor: Principal,
+        alternative: tuple[Permission, ...],
+        binding: Binding,
+        method: Method,
+    ) -> tuple[Use, ...] | None:
+        uses: list[Use] = []
+        for permission in alternative:
+            use = self._best_use(actor, permission, binding, method)
+            if use is None:
+                return None
+            uses.append(use)
+        return tuple(uses)
+
+    def _best_use(
+        self, actor: Principal, permission: Permission, binding: Binding, method: Method
+    ) -> Use | None:
+        if is_assume(permission) and permission.target is Target.ROLE:
+            return self._assume(actor, binding.target, permission)
+        best: Use | None = None
+        for resource in self._targets.resources(actor, permission, binding, method):
+            use = self.use(actor, permission, resource, binding)
+            if use is not None and (best is None or use.confidence > best.confidence):
+                best = use
+                if best.confidence is Confidence.HIGH:
+                    break
+        is_any = binding.workload is None and not binding.is_unseen
+        if best is None and permission.target is Target.EXISTING and is_any:
+            return self._spoken_of(actor, permission, binding)
+        return best
+
+    def _spoken_of(self, actor: Principal, permission: Permission, binding: Binding) -> Use | None:
+        """A permission on something that the code does not hold: what the policies speak of."""
+        for resource in self._targets.new(actor, permission):
+            use = self.use(actor, permission, resource, binding)
+            if use is not None:
+                return replace(use, confidence=min(use.confidence, Confidence.MEDIUM))
+        return None
+
+    def use(
+        self,
+        actor: Principal,
+        permission: Permission,
+        resource: str | Pattern,
+        binding: Binding,
+    ) -> Use | None:
+        effective = self._graph.effective(actor)
+        keys = dict(permission.context)
+        absent: dict[str, Presence] = {}
+        if binding.target is not None:
+            for key, value in keys.items():
+                if value == "{role}":
+                    keys[key] = binding.target.arn.text
+        if permission.target is Target.NEW and permission.action.startswith("iam:"):
+            # what is made new has a boundary only where the statement asks for one
+            absent["iam__PermissionsBoundary"] = Presence.ABSENT
+        context = self._permissions.context(
+            actor,
+            tuple(keys.items()),
+            self._tags(permission, resource, binding),
+            **absent,
+        )
+        decision = effective.allows(permission.action, resource, context)
+        if _is_in_every_account(permission) and decision.doubt & (Doubt.UNKNOWN | Doubt.PART):
+            return None  # one account, or one that nobody knows yet, is not every account
+        return self._judged(permission, resource, context, decision, effective)
+
+    def _tags(
+        self, permission: Permission, resource: str | Pattern, binding: Binding
+    ) -> Tags | None:
+        """The tags of what a permission is used on, where the code gives them to it."""
+        if permission.target in _ON_TARGETS and binding.target is not None:
+            return binding.target.tags
+        if permission.target is not Target.EXISTING or binding.workload is None:
+            return None
+        own = binding.workload.resource
+        if resource != arn_of(own):  # taken hold of by something else, such as a task
+            return None
+        found = self._tagged.get(id(own))
+        if found is None:
+            found = self._tagged[id(own)] = tags_of(own)
+        return found
+
+    def _judged(
+        self,
+        permission: Permission,
+        resource: str | Pattern | None,
+        context: Context,
+        decision: Decision,
+        effective: Effective,
+    ) -> Use | None:
+        """The decision as a use: how sure, and whether it takes a second factor."""
+        if not decision.is_possible:
+            return None
+        if decision.truth is Truth.YES:
+            return Use(permission, decision, Confidence.HIGH)
+        confidence = _confidence(decision, permission.action, effective)
+        if confidence is None:
+            return None
+        needs_mfa = False
+        if decision.doubt & Doubt.CONDITION:
+            without = context.with_keys(_NO_MFA)
+            again = effective.allows(permission.action, resource, without)
+            needs_mfa = not again.is_possible
+        return Use(permission, decision, confidence, needs_mfa)
+
+    def _assume(
+        self, actor: Principal, role: Principal | None, permission: Permission
+    ) -> Use | None:
+        """Whether an actor may assume a role: its own policies and the trust policy together."""
+        if role is None or role.trust is None or actor.kind is PrincipalKind.PERMISSION_SET:
+            return None
+        if not self._reach.may_be_admitted(actor, role):
+            return None
+        key = (id(actor), id(role), permission)
+        if key not in self._assuming:  # most methods end with the same step
+            self._assuming[key] = self._assumed(actor, role, role.trust.document, permission)
+        return self._assuming[key]
+
+    def _assumed(
+        self, actor: Principal, role: Principal, trust: Document, permission: Permission
+    ) -> Use | None:
+        effective = self._graph.effective(actor)
+        if effective.caller is None:
+            return None
+        context = self._permissions.context(actor, (), role.tags)
+        policies = replace(effective.policies, resource=trust)
+        request = Request("sts:AssumeRole", role.arn, effective.caller, context)
+        decision = self._permissions.evaluator.decide(policies, request)
+        if not decision.is_possible:
+            return None
+        trusting = Effective(effective.evaluator, policies, effective.caller)
+        return self._judged(permission, role.arn, context, decision, trusting)
+
+    def broad_uses(self, actor: Principal, method: Method) -> tuple[Use, ...] | None:
+        """The method's permissions, where each is held on everything."""
+        effective = self._graph.effective(actor)
+        uses: list[Use] = []
+        for item in method.needs:
+            for alternative in item:
+                grants = [effective.broad(permission.action) for permission in alternative]
+                if all(grant is not None for grant in grants):
+                    uses.extend(
+                        Use(permission, grant.decision, Confidence.MEDIUM)
+                        for permission, grant in zip(alternative, grants, strict=True)
+                        if grant is not None
+                    )
+                    break
+            else:
+                return None
+        return tuple(uses)
+
+
+def _is_in_every_account(permission: Permission) -> bool:
+    """Whether a permission counts only where it is held in whatever account."""
+    return permission.target is Target.ARN and permission.arn.split(":")[4:5] == ["*"]
+
+
+def _confidence(decision: Decision, action: str, effective: Effective) -> Confidence | None:
+    """How sure a maybe is; None where a condition restricts it to something else."""
+    doubt = decision.doubt
+    if doubt & Doubt.CONDITION:
+        weakest = min(
+            (
+                restriction(reason.statement, action, effective.catalog)
+                for reason in decision.allowed_by
+                if reason.truth is not Truth.NO
+            ),
+            default=Strength.NOTHING,
+        )
+        if weakest >= Strength.SCOPE:
+            return None
+    return Confidence.LOW if doubt & (Doubt.HOLE | Doubt.PART) else Confidence.MEDIUM
