@@ -36,7 +36,8 @@ from iam_preflight.scan import ScanOptions
 from iam_preflight.settings import read_settings
 from iam_preflight.source import SourceFile
 from iam_preflight.terraform.load import TerraformOptions, load_terraform
-from iam_preflight.terraform.plan import PlanReader, read_plan
+from iam_preflight.terraform.plan import read_plan
+from iam_preflight.terraform.plan_reader import PlanReader
 from iam_preflight.testing import MemoryTree, scan_files
 
 if TYPE_CHECKING:

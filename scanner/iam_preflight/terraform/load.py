@@ -12,8 +12,9 @@ from iam_preflight.resources import Deployment, Framework
 from iam_preflight.terraform.configuration import Configuration
 from iam_preflight.terraform.inputs import Assignments, collect
 from iam_preflight.terraform.instances import ModuleInstance, Root
-from iam_preflight.terraform.plan import Plan, PlanReader, read_plan
+from iam_preflight.terraform.plan import Plan, read_plan
 from iam_preflight.terraform.plan_join import Join, matches, planned_inputs
+from iam_preflight.terraform.plan_reader import PlanReader
 from iam_preflight.terraform.roots import find_roots
 from iam_preflight.terraform.scope import Budget
 from iam_preflight.terraform.surroundings import is_library, surroundings_of

@@ -10,7 +10,6 @@ Large plans are read in linear memory: values stay raw bytes until somebody want
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -18,42 +17,14 @@ import msgspec
 from msgspec import Struct, field
 
 from iam_preflight.errors import Problem, ProblemKind
-from iam_preflight.resources import Deployment, Framework, Provider, Resource
-from iam_preflight.source import Span
-from iam_preflight.terraform.resources import BlockEntries, Places
-from iam_preflight.values import (
-    Json,
-    Known,
-    LazyEntries,
-    Listing,
-    Mapping,
-    Reason,
-    Reference,
-    Unknown,
-    Value,
-)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from iam_preflight.discovery import Workspace
     from iam_preflight.source import SourceFile
 
-_ADDRESS = re.compile(rb'"address"\s*:\s*("(?:[^"\\]|\\.)*")')
 INDEX = re.compile(r'\[(\d+|"(?:[^"\\]|\\.)*")\]')
-_STEP = re.compile(r'([^.\[\]"]+)|\[(\d+|"(?:[^"\\]|\\.)*")\]')
-
-EXACT = frozenset(
-    {
-        *("role", "roles", "user", "users", "group", "groups", "policy_arn", "bucket", "name"),
-        *("permissions_boundary", "instance_profile", "iam_instance_profile", "queue_url"),
-        *("managed_policy_arns", "policy_arns", "topic_arn", "resource_arn", "key_id"),
-    }
-)
-"""Arguments that, when they refer to one thing only, are that thing: names and ARNs. Anything
-else may be a longer text around it, which a plan does not show."""
-
-Key = "str | int | None"
 
 
 class _Change(msgspec.Struct):
@@ -98,7 +69,7 @@ class _State(msgspec.Struct):
     values: _StateValues | None = None
 
 
-class _ConfigResource(msgspec.Struct):
+class ConfigResource(msgspec.Struct):
     address: str
     provider_config_key: str = ""
     expressions: msgspec.Raw = msgspec.Raw(b"{}")
@@ -120,7 +91,7 @@ class _ModuleCall(msgspec.Struct):
 
 
 class _ConfigModule(msgspec.Struct):
-    resources: list[_ConfigResource] = []
+    resources: list[ConfigResource] = []
     module_calls: dict[str, _ModuleCall] = {}
     outputs: dict[str, _ConfigOutput] = {}
     variables: dict[str, _ConfigVariable] = {}
@@ -192,7 +163,7 @@ class Plan(Struct):
     document: _Document
     planned: dict[str, Planned] = field(default_factory=dict)
     by_base: dict[str, list[Planned]] = field(default_factory=dict)
-    by_config: dict[str, _ConfigResource] = field(default_factory=dict)
+    by_config: dict[str, ConfigResource] = field(default_factory=dict)
     """The configuration of each resource by its address without any keys."""
     modules: dict[str, _ConfigModule] = field(default_factory=dict)
     calls: dict[str, _ModuleCall] = field(default_factory=dict)
@@ -250,7 +221,7 @@ def _keep_secrets(workspace: Workspace, plan: Plan) -> None:
     for planned in plan.planned.values():
         if b"true" in bytes(planned.sensitive):
             plan.source.is_private = True
-            for text in _marked(_decoded(planned.values), _decoded(planned.sensitive)):
+            for text in _marked(decoded(planned.values), decoded(planned.sensitive)):
                 workspace.secrets.add(text)
 
 
@@ -261,10 +232,10 @@ def _marked(data: Any, marks: Any) -> Iterator[str]:
             yield data
         case dict():
             for key, item in data.items():
-                yield from _marked(item, marks if marks is True else _part(marks, key))
+                yield from _marked(item, marks if marks is True else flag_of(marks, key))
         case list():
             for index, item in enumerate(data):
-                yield from _marked(item, marks if marks is True else _item(marks, index))
+                yield from _marked(item, marks if marks is True else flag_at(marks, index))
 
 
 def _resources(document: _Document) -> Iterator[Planned]:
@@ -329,315 +300,20 @@ def without_keys(address: str) -> str:
     return INDEX.sub("", address)
 
 
-# ---------------------------------------------------------------- resources
-
-
-class PlanReader:
-    """Makes resources of a plan, each when it is asked for."""
-
-    def __init__(
-        self, plan: Plan, deployment: Deployment | None = None, *, follows: bool = True
-    ) -> None:
-        self.plan = plan
-        self.follows = follows
-        """Whether what is unknown is worked out from the plan, or left to its sources."""
-        self.deployment = deployment or Deployment(plan.source.path, Framework.PLAN)
-        self._entries: dict[str, BlockEntries] = {}
-        self._providers: dict[str, Provider] = {}
-        self._places: dict[str, Span] | None = None
-
-    def resources(self, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
-        for planned in self.plan.planned.values():
-            if is_wanted(planned.type):
-                yield self.resource(planned)
-
-    def resource(self, planned: Planned) -> Resource:
-        entries = self.entries(planned)
-        span = self.place(planned.address)
-        reference = Reference(planned.address, "")
-        return Resource(
-            address=planned.address,
-            type=planned.type,
-            native_type=planned.type,
-            name=planned.name,
-            attributes=Mapping(entries, span, None, None, reference),
-            span=span,
-            header=span,
-            deployment=self.deployment,
-            provider=entries.provider,
-            is_data=planned.mode == "data",
-        )
-
-    def value(self, data: Any) -> Value:
-        """A plain value of the plan, such as a variable's."""
-        nothing = msgspec.Raw(b"null")
-        planned = Planned("", "", "", "", None, "", nothing, nothing, nothing)
-        return _value(
-            _Context(self, planned, self.place("")), _Piece(data, None, None, None), "", ""
-        )
-
-    def place(self, address: str) -> Span:
-        """Where an address stands first in the plan's file."""
-        source = self.plan.source
-        if self._places is None:
-            self._places = {}
-            for found in _ADDRESS.finditer(source.data):
-                try:
-                    name = msgspec.json.decode(found[1], type=str)
-                except msgspec.MsgspecError:
-                    continue
-                self._places.setdefault(name, Span(source, found.start(1), found.end(1)))
-        return self._places.get(address, Span(source, 0, 0))
-
-    def entries(self, planned: Planned) -> BlockEntries:
-        """The attributes of an instance, worked out on demand."""
-        found = self._entries.get(planned.address)
-        if found is None:
-            found = self._entries[planned.address] = self._make_entries(planned)
-        return found
-
-    def _make_entries(self, planned: Planned) -> BlockEntries:
-        values, unknown, sensitive = (
-            _decoded(raw) for raw in (planned.values, planned.unknown, planned.sensitive)
-        )
-        config = self.plan.by_config.get(without_keys(planned.base))
-        expressions = _decoded(config.expressions) if config is not None else {}
-        names = {**_mapping(values), **_mapping(unknown)}
-        context = _Context(self, planned, self.place(planned.address))
-        pending: dict[str, Callable[[], Value]] = {}
-        entries = BlockEntries(
-            planned.address,
-            planned.type,
-            {},
-            self.provider(config, planned),
-            Places(context.span, {}),
-            None,
-            is_data=planned.mode == "data",
-        )
-        for name in names:
-            if _part(unknown, name) is True and name not in _mapping(expressions):
-                continue  # AWS's to fill in: `attribute` knows what can be known of it
-            piece = _Piece(
-                _mapping(values).get(name),
-                _part(unknown, name),
-                _part(sensitive, name),
-                _mapping(expressions).get(name),
-            )
-            pending[name] = functools.partial(_value, context, piece, name, name)
-        entries.extend(pending)
-        return entries
-
-    def provider(self, config: _ConfigResource | None, planned: Planned) -> Provider:
-        key = config.provider_config_key if config is not None else ""
-        if key in self._providers:
-            return self._providers[key]
-        found = self.plan.document.configuration.provider_config.get(key)
-        provider = Provider()
-        if found is not None:
-            context = _Context(self, planned, self.place(planned.address), found.module_address)
-            arguments = _mapping(_decoded(found.expressions))
-            settings = {
-                name: _setting(context, name, expression) for name, expression in arguments.items()
-            }
-            span = context.span
-            provider = Provider(found.alias, Mapping(LazyEntries(settings), span), None)
-        self._providers[key] = provider
-        return provider
-
-
-def _decoded(raw: msgspec.Raw) -> Any:
+def decoded(raw: msgspec.Raw) -> Any:
     return msgspec.json.decode(raw)
 
 
-def _mapping(data: Any) -> dict[str, Any]:
+def as_mapping(data: Any) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _part(flags: Any, name: str) -> Any:
+def flag_of(flags: Any, name: str) -> Any:
     """What a tree of flags says about an entry; one flag may stand for all below it."""
-    return flags if isinstance(flags, bool) else _mapping(flags).get(name)
+    return flags if isinstance(flags, bool) else as_mapping(flags).get(name)
 
 
-def _item(flags: Any, index: int) -> Any:
+def flag_at(flags: Any, index: int) -> Any:
     if isinstance(flags, list):
         return flags[index] if index < len(flags) else None
     return flags if isinstance(flags, bool) else None
-
-
-# ---------------------------------------------------------------- values
-
-
-class _Piece(Struct, frozen=True):
-    """A value of a plan with what the plan says about it."""
-
-    data: Any
-    unknown: Any
-    sensitive: Any
-    expression: Any
-    """What was written for it in the configuration: constants and references."""
-
-
-class _Context(Struct, frozen=True):
-    """Where a value belongs, so that references in it can be followed."""
-
-    reader: PlanReader
-    planned: Planned
-    span: Span
-    module_address: str | None = None
-
-    @property
-    def module(self) -> str:
-        if self.module_address is not None:
-            return self.module_address
-        return self.planned.module_address
-
-
-def _setting(context: _Context, name: str, expression: Any) -> Callable[[], Value]:
-    return lambda: _written(context, expression, name)
-
-
-def _value(context: _Context, piece: _Piece, name: str, path: str) -> Value:
-    """A value with holes where it is known after apply; `name` is the nearest argument's."""
-    span, data, unknown = context.span, piece.data, piece.unknown
-    if unknown is True:
-        return _unknown(context, piece.expression, name, path)
-    if isinstance(data, dict) or isinstance(unknown, dict):
-        keys = {**_mapping(data), **_mapping(unknown)}
-        entries = {key: _value(context, _entry(piece, key), key, f"{path}.{key}") for key in keys}
-        return Mapping(entries, span, weight=1 + len(entries))
-    if isinstance(data, list) or isinstance(unknown, list):
-        length = max(len(part) for part in (data, unknown) if isinstance(part, list))
-        return _listing(context, piece, name, path, length)
-    sensitive = piece.sensitive is True or (
-        isinstance(data, str) and data in context.reader.plan.secrets
-    )
-    if isinstance(data, str | bool | int | float) or data is None:
-        return Known(data, span, sensitive=sensitive)
-    return Unknown(Reason.ERROR, path, span)
-
-
-def _entry(piece: _Piece, key: str) -> _Piece:
-    expression = _mapping(piece.expression).get(key)
-    return _Piece(
-        _mapping(piece.data).get(key),
-        _part(piece.unknown, key),
-        _part(piece.sensitive, key),
-        expression,
-    )
-
-
-def _listing(context: _Context, piece: _Piece, name: str, path: str, length: int) -> Value:
-    data = piece.data if isinstance(piece.data, list) else []
-    written = piece.expression if isinstance(piece.expression, list) else []
-    items: list[Value] = []
-    holes = 0
-    for i in range(length):
-        inner = _Piece(
-            data[i] if i < len(data) else None,
-            _item(piece.unknown, i),
-            _item(piece.sensitive, i),
-            written[i] if len(written) == length else None,
-        )
-        if inner.unknown is True and isinstance(piece.expression, dict):
-            # an item of a set: which of the references it is cannot be told
-            items.append(_unknown_item(context, piece.expression, path, holes))
-            holes += 1
-        else:
-            items.append(_value(context, inner, name, f"{path}[{i}]"))
-    return Listing(tuple(items), context.span, weight=1 + length)
-
-
-def _written(context: _Context, expression: Any, name: str) -> Value:
-    """What an expression of the configuration gives: a constant, blocks, or references."""
-    if isinstance(expression, list):
-        blocks = tuple(
-            Mapping(
-                {key: _written(context, inner, key) for key, inner in _mapping(block).items()},
-                context.span,
-            )
-            for block in expression
-        )
-        return Listing(blocks, context.span)
-    if "constant_value" in _mapping(expression):
-        constant = _Piece(expression["constant_value"], None, None, None)
-        return _value(context, constant, name, name)
-    found = _followed(context, expression)
-    if found is not None:
-        return found
-    return _unknown(context, expression, name, name)
-
-
-def _unknown(context: _Context, expression: Any, name: str, path: str) -> Value:
-    """A value known after apply, as far as what it refers to says."""
-    references = references_of(expression)
-    if len(references) == 1 and context.reader.follows:
-        found = _followed(context, expression)
-        if found is not None and (isinstance(found, Json) or name in EXACT):
-            return found
-        if name in EXACT:
-            target = _reference(context, references[0])
-            return Unknown(Reason.COMPUTED, references[0], context.span, target)
-    own = Reference(context.planned.address, path)
-    return Unknown(Reason.COMPUTED, str(own), context.span, own)
-
-
-def _unknown_item(context: _Context, expression: Any, path: str, number: int) -> Value:
-    references = _each_reference(expression)
-    if len(references) > number:
-        target = _reference(context, references[number])
-        return Unknown(Reason.COMPUTED, references[number], context.span, target)
-    own = Reference(context.planned.address, f"{path}[{number}]")
-    return Unknown(Reason.COMPUTED, str(own), context.span, own)
-
-
-def references_of(expression: Any) -> list[str]:
-    """The references of an expression, each once."""
-    return list(dict.fromkeys(_each_reference(expression)))
-
-
-def _each_reference(expression: Any) -> list[str]:
-    """The references of an expression as they come, without the shorter forms that follow."""
-    listed = _mapping(expression).get("references")
-    found: list[str] = []
-    for reference in listed if isinstance(listed, list) else ():
-        if not isinstance(reference, str):
-            continue
-        if found and found[-1].startswith(reference) and found[-1] != reference:
-            continue
-        found.append(reference)
-    return found
-
-
-def _followed(context: _Context, expression: Any) -> Value | None:
-    from iam_preflight.terraform.plan_references import Follower
-
-    references = references_of(expression)
-    if len(references) != 1:
-        return None
-    return Follower(context.reader).follow(references[0], context.planned, context.module)
-
-
-def _reference(context: _Context, reference: str) -> Reference | None:
-    from iam_preflight.terraform.plan_references import Follower
-
-    return Follower(context.reader).target(reference, context.planned, context.module)
-
-
-def steps_of(reference: str) -> list[str | int]:
-    """`aws_iam_role.a["x"].arn` → `["aws_iam_role", "a", "x", "arn"]`, keys after a mark."""
-    steps: list[str | int] = []
-    for found in _STEP.finditer(reference):
-        if found[1] is not None:
-            steps.append(found[1])
-        elif found[2].startswith('"'):
-            steps.append("\0" + _unquoted(found[2]))
-        else:
-            steps.append(int(found[2]))
-    return steps
-
-
-def _unquoted(text: str) -> str:
-    try:
-        return msgspec.json.decode(text.encode(), type=str)
-    except msgspec.MsgspecError:
-        return text[1:-1]

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from iam_preflight.jsontext import JsonError, parse_json
 from iam_preflight.terraform.evaluation import evaluate
 from iam_preflight.terraform.functions.conversion import mark
-from iam_preflight.terraform.plan import INDEX, Plan, PlanReader, without_keys
+from iam_preflight.terraform.plan import INDEX, Plan, without_keys
+from iam_preflight.terraform.plan_reader import PlanReader
 from iam_preflight.values import (
     Choice,
     Json,

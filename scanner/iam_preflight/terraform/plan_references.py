@@ -6,6 +6,7 @@ for the plain reference.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,16 +14,54 @@ import msgspec
 from iam_preflight.terraform.plan import (
     INDEX,
     Planned,
-    references_of,
-    steps_of,
+    as_mapping,
     without_keys,
 )
 from iam_preflight.values import Known, Reference, Value
 
 if TYPE_CHECKING:
-    from iam_preflight.terraform.plan import PlanReader
+    from iam_preflight.terraform.plan_reader import PlanReader
 
 MAX_DEPTH = 30
+_STEP = re.compile(r'([^.\[\]"]+)|\[(\d+|"(?:[^"\\]|\\.)*")\]')
+
+
+def references_of(expression: Any) -> list[str]:
+    """The references of an expression, each once."""
+    return list(dict.fromkeys(each_reference(expression)))
+
+
+def each_reference(expression: Any) -> list[str]:
+    """The references of an expression as they come, without the shorter forms that follow."""
+    listed = as_mapping(expression).get("references")
+    found: list[str] = []
+    for reference in listed if isinstance(listed, list) else ():
+        if not isinstance(reference, str):
+            continue
+        if found and found[-1].startswith(reference) and found[-1] != reference:
+            continue
+        found.append(reference)
+    return found
+
+
+def steps_of(reference: str) -> list[str | int]:
+    """`aws_iam_role.a["x"].arn` → `["aws_iam_role", "a", "x", "arn"]`, keys after a mark."""
+    steps: list[str | int] = []
+    for found in _STEP.finditer(reference):
+        if found[1] is not None:
+            steps.append(found[1])
+        elif found[2].startswith('"'):
+            steps.append("\0" + _unquoted(found[2]))
+        else:
+            steps.append(int(found[2]))
+    return steps
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return msgspec.json.decode(text.encode(), type=str)
+    except msgspec.MsgspecError:
+        return text[1:-1]
 
 
 class Follower:
