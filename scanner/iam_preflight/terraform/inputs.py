@@ -85,7 +85,7 @@ def _parsed(module: Module, variable: str, text: str, shown: str) -> Callable[[S
         return lambda _: Known(text, whole)
 
     def value(scope: Scope) -> Value:
-        from iam_preflight.terraform.syntax import parse_expression
+        from iam_preflight.terraform.expressions import parse_expression
 
         def place(start: int, end: int) -> Span:
             return Span(source, min(start, whole.end), min(end, whole.end))

@@ -190,7 +190,7 @@ def _string(value: Known, text: str, complaints: Complaints, *, is_reference: bo
         if len(parts) > 1:
             return Template(tuple(part for part in parts if isinstance(part, Fragment)), value.span)
         return Literal(text, value.span)
-    from iam_preflight.terraform.syntax import parse_expression, parse_template
+    from iam_preflight.terraform.expressions import parse_expression, parse_template
 
     data = text.encode("utf-8", "surrogatepass")
     _, origin = flatten(parts_of(value) or (), value.span)

@@ -20,6 +20,7 @@ from iam_preflight.terraform import tree
 from iam_preflight.terraform.closure import READS_FILES
 from iam_preflight.terraform.configuration import JSON_SUFFIXES, NATIVE_SUFFIXES, Configuration
 from iam_preflight.terraform.evaluation import evaluate
+from iam_preflight.terraform.expressions import parse_expression
 from iam_preflight.terraform.load import (
     TerraformOptions,
     load_root,
@@ -27,7 +28,7 @@ from iam_preflight.terraform.load import (
     resources_under,
 )
 from iam_preflight.terraform.surroundings import is_library
-from iam_preflight.terraform.syntax import parse_expression, parse_file
+from iam_preflight.terraform.syntax import parse_file
 from iam_preflight.terraform.terragrunt import find_units
 
 if TYPE_CHECKING:

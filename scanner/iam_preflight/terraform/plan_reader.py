@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from iam_preflight.terraform.plan import ConfigResource, Plan
 
-
 _ADDRESS = re.compile(rb'"address"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 EXACT = frozenset(

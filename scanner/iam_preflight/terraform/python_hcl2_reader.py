@@ -19,8 +19,8 @@ from iam_preflight.errors import UsageError
 from iam_preflight.source import Span
 from iam_preflight.terraform import numbers
 from iam_preflight.terraform.recovery import recover
-from iam_preflight.terraform.syntax import TextReader
 from iam_preflight.terraform.templates import Mark, Piece, assemble
+from iam_preflight.terraform.text_reader import TextReader
 from iam_preflight.terraform.tree import (
     SPLAT_ITEM,
     Attribute,

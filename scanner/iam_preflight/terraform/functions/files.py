@@ -80,7 +80,7 @@ def _fileexists(call: Invocation, arguments: tuple[Value, ...]) -> Value:
 
 
 def _templatefile(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    from iam_preflight.terraform.syntax import parse_template
+    from iam_preflight.terraform.expressions import parse_template
 
     source = read(call, arguments[0])
     variables = _variables(call, arguments[1])
@@ -115,7 +115,7 @@ def render_text(template: Value, variables: Mapping, scope: Scope, span: Span) -
     """A text as a template with variables of its own; None when the text is not known."""
     from iam_preflight.jsontext import HOLE, flatten
     from iam_preflight.terraform.evaluation import render
-    from iam_preflight.terraform.syntax import parse_template
+    from iam_preflight.terraform.expressions import parse_template
 
     parts = parts_of(template)
     if parts is None:
