@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from iam_preflight.graph.wide import formats
+from iam_preflight.knowledge.catalog import catalog
 from iam_preflight.registry import load_rules
 from iam_preflight.scan import ScanOptions
 from iam_preflight.settings import Settings
@@ -134,3 +136,16 @@ def test_conditions_make_not_action_milder_only_where_they_bind(
     }
     told = [one[1] for one in found(statement) if one[0] == "LEAST-005"]
     assert told == [severity]
+
+
+@pytest.mark.parametrize(
+    ("action", "arn"),
+    [
+        ("execute-api:Invoke", "ApiId/Stage/Method/ApiSpecificResourcePath"),
+        ("batch:SubmitJob", "job-queue/JobQueueName"),
+        ("ssm:StartAutomationExecution", "document/DocumentName"),
+    ],
+)
+def test_hint_gives_the_arn_that_somebody_can_write_down(action: str, arn: str) -> None:
+    known = catalog()
+    assert formats([action], None, known).endswith(f":{arn}")

@@ -68,8 +68,12 @@ def formats(actions: Iterable[str], resource: Pattern | None, catalog: Catalog) 
 
 
 def _template(action: Action, resource: Pattern | None) -> str:
-    """The ARN of the type that an action is mainly about, of those left open."""
+    """The ARN of the type that an action is mainly about, of those left open.
+
+    Of equals the one that somebody can write down: a chosen name before one that AWS makes up.
+    """
     uses = [use for use in action.resources if use.type.arn]
+    uses.sort(key=lambda use: _is_made_up(use.type.arn))
     if resource is not None:
         uses = [u for u in uses if leaves_name_open(resource, u.type.arn) is not Truth.NO] or uses
         uses.sort(key=lambda use: -_likeness(use.type.arn, resource.text))
@@ -86,6 +90,11 @@ def _likeness(template: str, arn: str) -> int:
 def _shown(placeholder: re.Match[str]) -> str:
     name = placeholder.group(1)
     return {"Partition": "aws", "Region": "REGION", "Account": "ACCOUNT"}.get(name, name)
+
+
+def _is_made_up(template: str) -> bool:
+    """Whether AWS makes up what the ARNs of a type end with, or they all end alike."""
+    return template.endswith(("Id}", "Identifier}")) or not template.endswith("}")
 
 
 def names_itself(action: Action) -> bool:
