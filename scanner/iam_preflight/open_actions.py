@@ -39,6 +39,10 @@ class OpenActionsRule(Rule, abstract=True):
         """The actions that the rule is about."""
         raise NotImplementedError
 
+    def cure_of(self, actions: ActionSet) -> str:
+        """What to do about some of the actions."""
+        return self.cure
+
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         exposures = graph.exposures.of(policy)
         if not exposures:
@@ -77,7 +81,7 @@ class OpenActionsRule(Rule, abstract=True):
                 (exposure.resource_place(resource), "on these resources"),
                 *exposure.related(),
             ],
-            hint=self.cure,
+            hint=self.cure_of(worst),
             causes=(exposure.statement.span, place),
             assumptions=exposure.assumptions(next(iter(patterns), None), resource),
             principal=exposure.holder,

@@ -615,3 +615,26 @@ def test_new_role_under_a_name_that_nobody_knows_is_not_certain() -> None:
     grant = allow(["iam:CreateRole", "iam:PutRolePolicy"], "${var.roles}")
     parts = ('variable "roles" {}\n', role("ci", grant, service="lambda.amazonaws.com"))
     assert all(one.confidence is not Confidence.HIGH for one in found("ESC-001", *parts))
+
+
+BY_LAMBDA = {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
+@pytest.mark.parametrize(
+    ("given", "passed", "told"),
+    [
+        (allow("s3:GetObject"), "arn:aws:iam::*:role/worker", []),
+        (allow("s3:*"), "arn:aws:iam::*:role/worker", [Severity.MEDIUM]),
+        (allow("s3:GetObject"), "*", [Severity.HIGH]),
+        (allow("*"), "arn:aws:iam::*:role/worker", [Severity.CRITICAL]),
+    ],
+)
+def test_role_that_a_launcher_passes_by_name_is_meant_for_what_it_launches(
+    given: dict[str, object], passed: str, told: list[Severity]
+) -> None:
+    passed = passed if passed == "*" else "arn:aws:iam::111122223333:role/worker"
+    worker = role("worker", given, service="ec2.amazonaws.com")
+    launcher = role(
+        "launcher", allow("iam:PassRole", passed), allow("ec2:RunInstances"), trust=BY_LAMBDA
+    )
+    assert [one.severity for one in found("ESC-003", worker, launcher)] == told

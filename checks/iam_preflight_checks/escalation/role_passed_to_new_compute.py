@@ -3,9 +3,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.escalations import EscalationRule
-from iam_preflight.findings import Framework, Severity
+from iam_preflight.findings import Framework, Persona, Severity
 from iam_preflight.graph.exposure import is_exempt
-from iam_preflight.graph.narrative import severity_of, standing_note, sure, worst
+from iam_preflight.graph.narrative import (
+    passes_by_name,
+    severity_of,
+    standing_note,
+    sure,
+    worst,
+)
+from iam_preflight.graph.standing import changes_sensitive
 from iam_preflight.knowledge.escalation import MethodKind
 
 if TYPE_CHECKING:
@@ -28,6 +35,9 @@ class RolePassedToNewCompute(EscalationRule):
 
     A role that nobody has but a service that does what it is configured to, such as EventBridge
     or Batch, is only told where it could make an administrator of itself by a policy of yours.
+
+    A role that may pass the other one by its own name is there to start what runs as that: medium
+    where the other one is no administrator, and hygiene where all that it adds is reading.
 
     Whoever may give a launch template a new default version needs no `iam:PassRole`: the scaling
     group that uses it starts instances with whatever instance profile the version names.
@@ -94,12 +104,18 @@ class RolePassedToNewCompute(EscalationRule):
         best = found[0]
         role = best.target
         assert role is not None
-        what = "become administrator" if graph.powers.makes_admin(best) else "gain permissions"
+        makes_admin = graph.powers.makes_admin(best)
+        what = "become administrator" if makes_admin else "gain permissions"
+        severity, persona = severity_of(best, graph), None
+        if not makes_admin and best.actor.is_role and all(map(passes_by_name, found)):
+            severity = min(severity, Severity.MEDIUM)
+            persona = None if changes_sensitive(role, graph) else Persona.PEDANTIC
         return self.gain(
             found,
             f"can {what}: it {best.describe()}{standing_note(role, graph)}",
             graph,
-            severity=severity_of(best, graph),
+            severity=severity,
+            persona=persona,
             hint=_hint(best, role),
         )
 
@@ -107,4 +123,6 @@ class RolePassedToNewCompute(EscalationRule):
 def _hint(escalation: Escalation, role: Principal) -> str:
     if not escalation.method.passes_role:
         return f"scope {escalation.actions} to what {escalation.actor.label} owns"
+    if passes_by_name(escalation):
+        return f"reduce what {role.label} may do, or leave it out of what may be passed"
     return f"name the roles that may be passed and add iam:PassedToService; leave out {role.label}"

@@ -47,7 +47,7 @@ class UnrestrictedCredentials(OpenActionsRule):
     severity = Severity.HIGH
     practice = 2
     may = "make or fetch credentials of anybody"
-    cure = "scope it to the holder itself with ${aws:username}, or name whose credentials"
+    cure = "name whose credentials: the users, databases, instances or pools"
     yields_to = (
         "LEAST-001",
         "LEAST-003",
@@ -76,3 +76,8 @@ class UnrestrictedCredentials(OpenActionsRule):
         classes = catalog.classes
         data = classes[ActionClass.SECRETS_AND_DATA]
         return classes[ActionClass.CREDENTIALS] - data - catalog.expand("sts:AssumeRole")
+
+    def cure_of(self, actions: ActionSet) -> str:
+        if all(name.startswith("iam:") for name in actions):
+            return "scope it to the holder itself with ${aws:username}, or name whose credentials"
+        return self.cure

@@ -78,11 +78,11 @@ class RemovalOfOthersMfa(Rule):
     def _finding(self, grants: list[Grant], policy: Policy) -> Finding:
         first, statement = grants[0], grants[0].statement
         names = " and ".join(grant.action for grant in grants[:2])
-        severity = Severity.HIGH
+        severity, hint = Severity.HIGH, "scope it to arn:aws:iam::*:user/${aws:username}"
+        if all(grant.action.startswith("cognito-idp:") for grant in grants):
+            severity, hint = Severity.MEDIUM, "name the user pools"
         if requires_mfa(statement):
             severity = Severity.LOW
-        elif all(grant.action.startswith("cognito-idp:") for grant in grants):
-            severity = Severity.MEDIUM
         return self.finding(
             f"{names} for anybody, not only for oneself",
             on=policy,
@@ -90,7 +90,7 @@ class RemovalOfOthersMfa(Rule):
             severity=severity,
             confidence=Confidence.HIGH if first.is_sure else Confidence.LOW,
             related=((first.resource_place, "on these"),),
-            hint="scope it to arn:aws:iam::*:user/${aws:username}",
+            hint=hint,
             evidence=names,
             causes=(statement.span,),
             assumptions=statement.assumptions,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Confidence, Place, Severity
 from iam_preflight.graph.model import Origin
 from iam_preflight.graph.standing import Standing
+from iam_preflight.policy.match import as_glob, overlaps
+from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +45,24 @@ def is_production(principal: Principal, graph: Graph) -> bool:
     """Whether it belongs to the most protected environment."""
     names = list(graph.settings.environments)
     return bool(names) and principal.environment == names[-1]
+
+
+def passes_by_name(escalation: Escalation) -> bool:
+    """Whether the role that is passed may be passed by its own name, and by no wildcard."""
+    target = escalation.target
+    reasons = [u.reason for u in escalation.uses if u.permission.action == "iam:PassRole"]
+    if target is None or not reasons:
+        return False
+    statements = [reason.statement for reason in reasons if reason is not None]
+    return all(
+        not statement.is_not_resource
+        and not any(
+            any(mark in as_glob(pattern, "") for mark in "*?")
+            for pattern in statement.resources
+            if overlaps(pattern, target.arn) is not Truth.NO
+        )
+        for statement in statements
+    )
 
 
 def start_of(escalation: Escalation) -> Place:
