@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from iam_preflight.findings import Confidence, Persona
 from iam_preflight.graph.model import Origin
-from iam_preflight.graph.wide import formats, used, where, widest
+from iam_preflight.graph.wide import formats, is_told_by_tag, used, where, widest
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -69,6 +69,9 @@ class AnyResourceRule(Rule, abstract=True):
         ]
         (place, label), beside = places if self.points_at_actions else reversed(places)
         named = formats(wide.actions, resource, exposure.catalog)
+        cure = wide.cure
+        if not cure and is_told_by_tag(wide.actions, resource, exposure.catalog):
+            cure = ", or require a tag with aws:ResourceTag"
         may = f"may use {used(exposure, wide.actions)} on {where(resource)}"
         return self.finding(
             f"{exposure.who} {may}{wide.limit}",
@@ -79,7 +82,7 @@ class AnyResourceRule(Rule, abstract=True):
             confidence=wide.confidence,
             persona=wide.persona,
             related=[beside, *exposure.related()],
-            hint=f"name the resources, like {named}{wide.cure}",
+            hint=f"name the resources, like {named}{cure}",
             causes=(exposure.statement.span, place),
             assumptions=exposure.assumptions(next(iter(patterns), None), resource),
             principal=exposure.holder,

@@ -149,3 +149,29 @@ def test_conditions_make_not_action_milder_only_where_they_bind(
 def test_hint_gives_the_arn_that_somebody_can_write_down(action: str, arn: str) -> None:
     known = catalog()
     assert formats([action], None, known).endswith(f":{arn}")
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "is_told"),
+    [
+        ("ec2:TerminateInstances", "*", True),
+        ("sqs:SendMessage", "*", False),
+        ("ec2:CreateVolume", "*", False),
+    ],
+)
+def test_hint_gives_the_tag_where_nobody_knows_the_name(
+    action: str, resource: str, is_told: bool
+) -> None:
+    template = {
+        "Resources": {
+            "P": {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {"PolicyDocument": {"Statement": [allow(action, resource)]}},
+            }
+        }
+    }
+    options = ScanOptions(settings=Settings(persona="auditor"))
+    report = scan_files({"t.json": json.dumps(template)}, RULES, options)
+    hints = [one.hint for one in report.shown if one.rule == "WILD-001"]
+    assert hints
+    assert all(("aws:ResourceTag" in hint) is is_told for hint in hints)

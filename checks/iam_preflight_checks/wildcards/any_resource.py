@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from iam_preflight.any_resource import AnyResourceRule, Wide
 from iam_preflight.findings import Framework, Persona, Severity
-from iam_preflight.graph.wide import names_itself
+from iam_preflight.graph.wide import leaves_out_what_it_makes, names_itself
 from iam_preflight.knowledge.catalog import AccessLevel, ActionClass
 from iam_preflight.policy.effective import admin_probes
 
@@ -123,7 +123,13 @@ def _is_grave(name: str, exposure: Exposure) -> bool:
 
 def _open(exposure: Exposure) -> ActionSet:
     """What is open; of a statement about everything only what tells for the rest."""
-    opening = exposure.opening
+    opening, catalog = exposure.opening, exposure.catalog
     if not opening.is_boundless or not opening.covers_every_resource(is_sure=False):
-        return opening.open
-    return opening.open & exposure.catalog.expand_all(admin_probes())
+        parts = (
+            name
+            for name in opening.open
+            if (action := catalog.action(name)) is not None
+            and leaves_out_what_it_makes(action, exposure.statement)
+        )
+        return opening.open - catalog.expand_all(tuple(parts))
+    return opening.open & catalog.expand_all(admin_probes())

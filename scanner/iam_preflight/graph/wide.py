@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iam_preflight.policy.globs import ARN_COLONS
+from iam_preflight.policy.globs import ARN_COLONS, Wildcards, may_meet, text_tokens
 from iam_preflight.policy.scope import leaves_name_open
 from iam_preflight.policy.truth import Truth
 
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.exposure import Exposure
     from iam_preflight.knowledge.actionset import ActionSet
-    from iam_preflight.knowledge.catalog import Action, Catalog
-    from iam_preflight.policy.document import Pattern
+    from iam_preflight.knowledge.catalog import Action, Catalog, ResourceUse
+    from iam_preflight.policy.document import Pattern, Statement
 
 MAX_NAMES = 3
 MAX_FORMATS = 2
 MAX_TRIED = 12
 """So many actions are asked for the ARNs that they take; more say the same."""
 
+_MAKING = re.compile("Create|Run")
+_TAG = "aws:ResourceTag/${TagKey}"
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z]+)\}")
 
 
@@ -67,6 +69,18 @@ def formats(actions: Iterable[str], resource: Pattern | None, catalog: Catalog) 
     return " or ".join(list(found)[:MAX_FORMATS])
 
 
+def is_told_by_tag(actions: Iterable[str], resource: Pattern | None, catalog: Catalog) -> bool:
+    """Whether AWS makes up the names of what the first of some actions is about, and knows its tags.
+
+    What is made for the first time has none.
+    """
+    action = catalog.action(next(iter(actions), ""))
+    if action is None or _MAKING.match(action.name) is not None:
+        return False
+    template = _template(action, resource)
+    return bool(template) and _is_made_up(template) and catalog.is_key_available(_TAG, str(action))
+
+
 def _template(action: Action, resource: Pattern | None) -> str:
     """The ARN of the type that an action is mainly about, of those left open.
 
@@ -90,6 +104,30 @@ def _likeness(template: str, arn: str) -> int:
 def _shown(placeholder: re.Match[str]) -> str:
     name = placeholder.group(1)
     return {"Partition": "aws", "Region": "REGION", "Account": "ACCOUNT"}.get(name, name)
+
+
+def leaves_out_what_it_makes(action: Action, statement: Statement) -> bool:
+    """Whether a statement allows an action on what goes into something new, and not on that.
+
+    AWS asks for all of it at once: `ec2:RunInstances` on images and subnets alone starts nothing.
+    """
+    made = _made_by(action)
+    if made is None or statement.is_not_resource or not statement.has_resource:
+        return False
+    new = text_tokens(made.type.glob, Wildcards.ARN)
+    return not any(may_meet(pattern.arn_tokens, new) for pattern in statement.resources)
+
+
+def _made_by(action: Action) -> ResourceUse | None:
+    """The type of what an action makes, by its name: `instance` of `RunInstances`."""
+    verb = _MAKING.match(action.name)
+    if verb is None:
+        return None
+    made = action.name[verb.end() :].lower()
+    for use in action.resources:
+        if made in (kind := use.type.name.replace("-", "").lower(), f"{kind}s"):
+            return use
+    return None
 
 
 def _is_made_up(template: str) -> bool:
