@@ -34,14 +34,12 @@ class OpenActionsRule(Rule, abstract=True):
     may: ClassVar[str]
     """What the holder may do, for the message: `read secrets or data of any name`."""
     cure: ClassVar[str]
+    cure_in_iam: ClassVar[str] = ""
+    """The cure for actions of IAM itself, which knows who somebody is."""
 
     def wanted(self, catalog: Catalog) -> ActionSet:
         """The actions that the rule is about."""
         raise NotImplementedError
-
-    def cure_of(self, actions: ActionSet) -> str:
-        """What to do about some of the actions."""
-        return self.cure
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         exposures = graph.exposures.of(policy)
@@ -68,6 +66,7 @@ class OpenActionsRule(Rule, abstract=True):
         every = [name for each, found in same for name in gravest(found, each.catalog)[1]]
         action = exposure.catalog.action(next(iter(worst)))
         resource = opening.resource_pattern(action)
+        is_iam = all(name.startswith("iam:") for name in worst)
         return self.finding(
             f"{exposure.who} may {self.may}: {listed(dict.fromkeys((*worst, *every)))}",
             on=exposure.policy,
@@ -81,7 +80,7 @@ class OpenActionsRule(Rule, abstract=True):
                 (exposure.resource_place(resource), "on these resources"),
                 *exposure.related(),
             ],
-            hint=self.cure_of(worst),
+            hint=self.cure_in_iam if is_iam and self.cure_in_iam else self.cure,
             causes=(exposure.statement.span, place),
             assumptions=exposure.assumptions(next(iter(patterns), None), resource),
             principal=exposure.holder,

@@ -48,6 +48,7 @@ class UnrestrictedCredentials(OpenActionsRule):
     practice = 2
     may = "make or fetch credentials of anybody"
     cure = "name whose credentials: the users, databases, instances or pools"
+    cure_in_iam = "scope it to the holder itself with ${aws:username}, or name whose credentials"
     yields_to = (
         "LEAST-001",
         "LEAST-003",
@@ -76,8 +77,3 @@ class UnrestrictedCredentials(OpenActionsRule):
         classes = catalog.classes
         data = classes[ActionClass.SECRETS_AND_DATA]
         return classes[ActionClass.CREDENTIALS] - data - catalog.expand("sts:AssumeRole")
-
-    def cure_of(self, actions: ActionSet) -> str:
-        if all(name.startswith("iam:") for name in actions):
-            return "scope it to the holder itself with ${aws:username}, or name whose credentials"
-        return self.cure

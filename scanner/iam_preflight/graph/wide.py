@@ -70,7 +70,7 @@ def formats(actions: Iterable[str], resource: Pattern | None, catalog: Catalog) 
 
 
 def is_told_by_tag(actions: Iterable[str], resource: Pattern | None, catalog: Catalog) -> bool:
-    """Whether AWS makes up the names of what the first of some actions is about, and knows its tags.
+    """Whether AWS makes up the names of what the first of some actions is about, and has tags.
 
     What is made for the first time has none.
     """
