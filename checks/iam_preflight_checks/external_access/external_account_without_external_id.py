@@ -7,6 +7,7 @@ from iam_preflight.graph.accounts import account_of, describe, is_example
 from iam_preflight.graph.mfa import requires_mfa
 from iam_preflight.graph.trust import (
     as_shown,
+    asked_for,
     grants_by_statement,
     label_of,
     requires_external_id,
@@ -27,11 +28,14 @@ class ExternalAccountWithoutExternalId(Rule):
     A trust policy that lets an account which is not one of your own assume the role, without
     a positive condition on `sts:ExternalId` and without pinning your organization. It may be
     among the principals, or in a condition on `aws:PrincipalAccount` or `aws:PrincipalArn` that
-    is all that is left of `"AWS": "*"`. Your own
-    accounts are those the providers deploy to, those of the organization in the code, and
-    those in the settings. Where no own account is known the confidence is medium: the account
-    may turn out to be yours. Where MFA is required the rule is silent: only people have a second
-    factor, and what can be confused is software (EXT-003 speaks about the account).
+    is all that is left of `"AWS": "*"`. Your own accounts are those the providers deploy to,
+    those of the organization in the code, and those in the settings. Where no own account is
+    known the confidence is medium: the account may turn out to be yours. Where MFA is required
+    the rule is silent: only people have a second factor, and what can be confused is software
+    (EXT-003 speaks about the account).
+
+    An account for which a template has a parameter is medium, with medium confidence: it is hardly
+    the one that the template is deployed to.
 
     ## Why it matters
     A vendor serves many customers with one account. Without an ExternalId, another customer
@@ -81,20 +85,30 @@ class ExternalAccountWithoutExternalId(Rule):
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         for statement, grants in grants_by_statement(policy, graph):
-            outside = [g for g in grants if g.ownership is not None and g.ownership.is_outside]
-            if not outside or requires_external_id(statement) or requires_mfa(statement):
+            if requires_external_id(statement) or requires_mfa(statement):
                 continue
+            outside = [g for g in grants if g.ownership is not None and g.ownership.is_outside]
             accounts = [str(account_of(grant.principal.pattern)) for grant in outside]
-            named = " and ".join(dict.fromkeys(describe(g.principal.pattern) for g in outside))
-            is_sure = graph.accounts.is_known and not all(map(is_example, accounts))
+            names = [describe(grant.principal.pattern) for grant in outside]
+            severity, confidence = self.severity, Confidence.MEDIUM
+            if graph.accounts.is_known and not all(map(is_example, accounts)):
+                confidence = Confidence.HIGH
+            if not outside:
+                outside = [grant for grant in grants if asked_for(grant) is not None]
+                holes = [hole for hole in map(asked_for, outside) if hole is not None]
+                names = [f"the account that {hole.label} is given" for hole in holes]
+                severity, confidence = severity.lowered(), Confidence.MEDIUM
+            if not outside:
+                continue
+            named = " and ".join(dict.fromkeys(names))
             first = outside[0].principal
             yield self.finding(
                 f"{named} may assume {label_of(policy)} without an ExternalId",
                 on=policy,
                 principal=role_of(policy),
                 at=first.span,
-                severity=as_shown(self.severity, policy),
-                confidence=Confidence.HIGH if is_sure else Confidence.MEDIUM,
+                severity=as_shown(severity, policy),
+                confidence=confidence,
                 related=(
                     *((grant.principal.span, "and this one") for grant in outside[1:]),
                     (policy.resource.header, "the role"),

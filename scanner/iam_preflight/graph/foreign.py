@@ -74,7 +74,8 @@ def _is_for_services(statement: Statement) -> bool:
 def _own_accounts(policy: Policy) -> frozenset[str]:
     """Accounts that the resource is in, by what its own policy says.
 
-    A resource's ARN has its account, and every key policy names the key's account as a whole.
+    A resource's ARN has its account, and every key policy names the key's account as a whole,
+    unless the provider says that the key is in another one.
     """
     found: set[str] = set()
     keepers: set[str] = set()
@@ -89,7 +90,9 @@ def _own_accounts(policy: Policy) -> frozenset[str]:
                 for principal in statement.principals
                 if is_whole_account(principal)
             )
-    if "kms" in policy.resource.type.lower() and len(keepers) == 1:
+    where = policy.resource.provider.account_ids
+    is_elsewhere = bool(where) and keepers.isdisjoint(where)
+    if "kms" in policy.resource.type.lower() and len(keepers) == 1 and not is_elsewhere:
         found |= keepers
     return frozenset(found)
 

@@ -51,6 +51,19 @@ class Grant(Struct, frozen=True):
         return self.principal.kind == "Federated"
 
 
+def asked_for(grant: Grant) -> Unknown | None:
+    """The parameter of a template that names the account of a principal, if one does.
+
+    It is hardly the template's own: CloudFormation has `AWS::AccountId` for that.
+    """
+    pattern = grant.principal.pattern
+    if grant.ownership is not Ownership.UNKNOWN or len(pattern.parts) < 2:
+        return None
+    account = account_of(pattern)
+    is_asked_for = isinstance(account, Unknown) and account.reason is Reason.PARAMETER
+    return account if isinstance(account, Unknown) and is_asked_for else None
+
+
 def grants(policy: Policy | None, accounts: AccountBook) -> tuple[Grant, ...]:
     """Every principal that a role's trust policy lets in, statement by statement."""
     if policy is None or policy.use is not DocumentUse.TRUST:
