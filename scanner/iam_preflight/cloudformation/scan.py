@@ -7,10 +7,8 @@ across stacks; names with holes (`${AWS::StackName}-Role`) join where only one e
 from __future__ import annotations
 
 import functools
-import gc
 import posixpath
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -31,6 +29,7 @@ from iam_preflight.cloudformation.template import (
     read_templates,
     template_from,
 )
+from iam_preflight.collector import no_collection
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.resources import Deployment, Framework, Provider
 from iam_preflight.templatetext import (
@@ -93,7 +92,7 @@ class TemplateScan:
         self._nested = 0
         self._is_exporting = False
         self.stacks: list[Stack] = []
-        with _collecting_later():
+        with no_collection():
             templates = [template for path in files for template in self.templates(path)]
             self.stacks = self._roots([self._root(template) for template in templates])
 
@@ -361,22 +360,6 @@ class TemplateScan:
         if key not in self._noted:
             self._noted.add(key)
             self.workspace.problems.append(problem)
-
-
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Holds the garbage collector back.
-
-    Looking for cycles among a million new nodes again and again takes as long as reading them,
-    and there are none.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _children(stack: Stack) -> Iterator[Stack]:

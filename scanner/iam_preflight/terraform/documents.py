@@ -39,6 +39,7 @@ from iam_preflight.values import (
     join_parts,
     show,
     text_of,
+    under,
 )
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class _Merging(Struct):
     def add_json(self, text: Value, given: Assumptions) -> None:
         """Merges a document given as JSON, under assumptions."""
         if isinstance(text, Unknown):
-            self.rest = either(self.rest, _under(text, given))
+            self.rest = either(self.rest, under(text, given))
             return
         if text_of(text) == "":
             return
@@ -126,13 +127,13 @@ class _Merging(Struct):
             parsed = parse_json(text)
         except JsonError as error:
             hole = Unknown(Reason.ERROR, f"not JSON: {error.message}", text.span)
-            self.rest = either(self.rest, _under(hole, given))
+            self.rest = either(self.rest, under(hole, given))
             return
         for more, document in arms_of(parsed, given):
             if isinstance(document, Mapping):
                 self._add_document(document, more)
             elif isinstance(document, Unknown):
-                self.rest = either(self.rest, _under(document, more))
+                self.rest = either(self.rest, under(document, more))
 
     def _add_document(self, document: Mapping, given: Assumptions) -> None:
         entries = {key.lower(): document.entries[key] for key in document.entries}
@@ -144,7 +145,7 @@ class _Merging(Struct):
             if isinstance(arm, Unknown):
                 further = arm
             if further is not None:
-                self.rest = either(self.rest, _under(_json_statement(further), more))
+                self.rest = either(self.rest, under(_json_statement(further), more))
 
     def _adopt(self, version: Value | None, policy_id: Value | None) -> None:
         """The latest version wins, and the last id."""
@@ -204,10 +205,6 @@ def _items(value: Value | None) -> Iterator[Value]:
                     yield conditional(item, given)
         case _:
             return
-
-
-def _under(value: Value, given: Assumptions) -> Value:
-    return Choice(((given, value),), value.span) if given else value
 
 
 def _sid(statement: Value) -> str | None:
@@ -376,9 +373,9 @@ def _collected(
                     items.extend(_leaves(item, assumptions, expands=expands))
                 if further is not None:
                     expanded = _expanded(further) if expands else further
-                    rest = either(rest, _under(expanded, assumptions))
+                    rest = either(rest, under(expanded, assumptions))
             case Unknown():
-                rest = either(rest, _under(arm, assumptions))
+                rest = either(rest, under(arm, assumptions))
             case _:
                 items.extend(_leaves(arm, assumptions, expands=expands))
     return items, rest
@@ -505,7 +502,7 @@ def _gather(
     found = into.setdefault(key, _Gathered(value.span))
     found.blocks += 1
     if isinstance(value, Unknown):
-        found.rest = either(found.rest, _under(value, given))
+        found.rest = either(found.rest, under(value, given))
         return
     items, rest = _collected(value, given, expands=True)
     if sorts:

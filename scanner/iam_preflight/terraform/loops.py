@@ -28,6 +28,7 @@ from iam_preflight.values import (
     either,
     is_conditional,
     text_of,
+    under,
 )
 
 if TYPE_CHECKING:
@@ -163,13 +164,9 @@ def for_tuple(node: ForTuple, scope: Scope, evaluate: Evaluate) -> Value:
         )
         rest: Value | None = None
         for given, inner in loop.rest:
-            rest = either(rest, _under(evaluate(node.result, inner), given))
+            rest = either(rest, under(evaluate(node.result, inner), given))
         arms.append((loop.given, listing(items, node, scope, rest)))
     return choice(arms, node.span)
-
-
-def _under(value: Value, given: Assumptions) -> Value:
-    return Choice(((given, value),), value.span) if given else value
 
 
 def for_object(node: ForObject, scope: Scope, evaluate: Evaluate) -> Value:
@@ -203,7 +200,7 @@ def _entries(node: ForObject, scope: Scope, loop: _Loop, evaluate: Evaluate) -> 
                     return key
                 if name is None and not isinstance(key, Unknown | Text):
                     return Unknown(Reason.ERROR, label_of(node.result_key.span), key.span)
-                rest = either(rest, _under(value, both))
+                rest = either(rest, under(value, both))
                 continue
             key_spans.setdefault(name, key.span)
             if node.groups:

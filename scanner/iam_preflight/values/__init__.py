@@ -27,6 +27,7 @@ from iam_preflight.values.alternatives import (
     either,
     is_conditional,
     items_of,
+    under,
 )
 from iam_preflight.values.kinds import (
     MASK,
@@ -109,6 +110,7 @@ __all__ = [
     "show",
     "text_of",
     "to_json",
+    "under",
     "weight_of",
     "with_reference",
 ]

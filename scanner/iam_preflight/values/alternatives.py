@@ -142,6 +142,11 @@ def conditional(value: Value, given: Assumptions, otherwise: Value | None = None
     return choice([(given, value), (opposite, absent)], value.span)
 
 
+def under(value: Value, given: Assumptions) -> Value:
+    """What stands for further items under assumptions: a choice of it alone."""
+    return Choice(((given, value),), value.span) if given else value
+
+
 def is_conditional(value: Value) -> bool:
     """Whether an item or entry may not be there at all."""
     return isinstance(value, Choice) and any(isinstance(arm, Absent) for _, arm in value.arms)

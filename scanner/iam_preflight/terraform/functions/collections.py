@@ -23,7 +23,6 @@ from iam_preflight.terraform.functions.arguments import (
 from iam_preflight.terraform.functions.text import graphemes
 from iam_preflight.values import (
     Absent,
-    Assumptions,
     Choice,
     Json,
     Known,
@@ -40,6 +39,7 @@ from iam_preflight.values import (
     is_conditional,
     is_null,
     text_of,
+    under,
     weight_of,
 )
 
@@ -65,18 +65,14 @@ def _gathered(call: Invocation, argument: Value) -> tuple[list[Value], Value | N
             case Listing(items=more, rest=open_end):
                 items.extend(conditional(item, given) for item in more)
                 if open_end is not None:
-                    rest = either(rest, _only_if(open_end, given))
+                    rest = either(rest, under(open_end, given))
             case Unknown():
-                rest = either(rest, _only_if(spread(arm, call.span), given))
+                rest = either(rest, under(spread(arm, call.span), given))
             case Known(value=None) if given:
                 continue
             case _:
                 raise WrongArguments
     return items, rest
-
-
-def _only_if(value: Value, given: Assumptions) -> Value:
-    return Choice(((given, value),), value.span) if given else value
 
 
 def _concat(call: Invocation, arguments: tuple[Value, ...]) -> Value:
@@ -119,10 +115,10 @@ def _merge(call: Invocation, arguments: tuple[Value, ...]) -> Value:
                         entries[key] = conditional(more[key], given, entries.get(key))
                         key_spans[key] = arm.key_span(key)
                     if open_end is not None:
-                        rest = either(rest, _only_if(open_end, given))
+                        rest = either(rest, under(open_end, given))
                     is_map = is_map and arm.is_map
                 case Unknown():
-                    rest = either(rest, _only_if(spread(arm, call.span), given))
+                    rest = either(rest, under(spread(arm, call.span), given))
                     is_map = False
                 case Known(value=None):
                     continue
@@ -171,7 +167,7 @@ def _flatten(call: Invocation, arguments: tuple[Value, ...]) -> Value:
                     if isinstance(arm, Listing):
                         further = None if arm.rest is None else _flat_rest(arm.rest)
                         if further is not None:
-                            rest = either(rest, _only_if(further, given))
+                            rest = either(rest, under(further, given))
                         stack.extend(conditional(item, given) for item in reversed(arm.items))
                     elif not is_null(arm):
                         stack.append(conditional(arm, given))
