@@ -99,7 +99,7 @@ class FullAdministrativeAccess(Rule):
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
         exposures = graph.exposures.of(policy)
-        alone = [exposure for exposure in exposures if _is_full(exposure)]
+        alone = [exposure for exposure in exposures if exposure.opening.is_full]
         for exposure in alone:
             yield self._full(exposure, graph)
         if alone or not exposures:
@@ -157,15 +157,6 @@ class FullAdministrativeAccess(Rule):
             assumptions=exposure.assumptions(main.pattern, main.resource),
             principal=exposure.holder,
         )
-
-
-def _is_full(exposure: Exposure) -> bool:
-    opening = exposure.opening
-    if not opening.covers_every_resource(is_sure=False):
-        return False
-    if opening.is_everything:
-        return opening.open.mask("") != 0
-    return all(probe in opening.open for probe in admin_probes())
 
 
 def _severity(exposure: Exposure, graph: Graph) -> Severity:

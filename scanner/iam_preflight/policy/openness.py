@@ -93,6 +93,15 @@ class Opening:
             return False
         return any(p.is_known and p.text in ("*", "*:*") for p in self.statement.actions)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it opens everything on everything, if only by the actions that tell for all."""
+        if not self.covers_every_resource(is_sure=False):
+            return False
+        if self.is_everything:
+            return self.open.mask("") != 0
+        return all(probe in self.open for probe in admin_probes())
+
     # ---- resources (S3)
 
     @functools.cached_property
