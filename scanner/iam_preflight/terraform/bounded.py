@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.terraform.functions.collections import MAX_WEIGHT
+from iam_preflight.terraform.functions.arguments import MAX_WEIGHT
 from iam_preflight.values import Listing, Mapping, Value, weight_of
 
 if TYPE_CHECKING:

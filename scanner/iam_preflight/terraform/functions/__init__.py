@@ -53,8 +53,10 @@ def table() -> MappingABC[str, Function]:
         files,
         formatting,
         hashes,
+        maps,
         network,
         numeric,
+        sets,
         text,
         yaml,
     )
@@ -69,8 +71,10 @@ def table() -> MappingABC[str, Function]:
         files,
         formatting,
         hashes,
+        maps,
         network,
         numeric,
+        sets,
         text,
         yaml,
     ):

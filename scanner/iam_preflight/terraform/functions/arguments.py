@@ -45,6 +45,8 @@ PIECE = 64
 
 MAX_ITEMS = 20_000
 """Items that one call may make."""
+MAX_WEIGHT = 1 << 20
+"""Leaves of one collection when it is written out; beyond, it is too large."""
 
 
 class NotKnown(Exception):

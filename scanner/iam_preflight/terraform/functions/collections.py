@@ -1,15 +1,12 @@
-"""Functions on lists, sets, maps and objects.
+"""Functions on lists, and on collections of any kind.
 
 https://developer.hashicorp.com/terraform/language/functions (collection functions)
 """
 
 from __future__ import annotations
 
-from itertools import product
-from typing import TYPE_CHECKING
-
 from iam_preflight.terraform import types
-from iam_preflight.terraform.equality import equal, sort_set, unique
+from iam_preflight.terraform.equality import equal, unique
 from iam_preflight.terraform.functions.arguments import (
     MAX_ITEMS,
     Function,
@@ -28,7 +25,6 @@ from iam_preflight.values import (
     Known,
     Listing,
     Mapping,
-    Reason,
     Text,
     Unknown,
     Value,
@@ -36,26 +32,15 @@ from iam_preflight.values import (
     choice,
     conditional,
     either,
-    is_conditional,
     is_null,
     text_of,
     under,
-    weight_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from iam_preflight.source import Span
-
-MAX_WEIGHT = 1 << 20
-"""Leaves of one collection when it is written out; beyond, it is too large."""
-
 
 # ---------------------------------------------------------------- joining
 
 
-def _gathered(call: Invocation, argument: Value) -> tuple[list[Value], Value | None]:
+def gathered(call: Invocation, argument: Value) -> tuple[list[Value], Value | None]:
     """The items of a collection, those of each alternative only under its assumptions."""
     items: list[Value] = []
     rest: Value | None = None
@@ -80,7 +65,7 @@ def _concat(call: Invocation, arguments: tuple[Value, ...]) -> Value:
     rest: Value | None = None
     is_list = True
     for argument in arguments:
-        more, open_end = _gathered(call, argument)
+        more, open_end = gathered(call, argument)
         items.extend(more)
         rest = either(rest, open_end)
         is_list = is_list and all(
@@ -99,54 +84,6 @@ def _one_type(call: Invocation, listing: Listing) -> Listing:
         return listing
     as_tuple = Listing(listing.items, listing.span, listing.rest, sensitive=listing.sensitive)
     return call.as_list(as_tuple)
-
-
-def _merge(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    entries: dict[str, Value] = {}
-    key_spans: dict[str, Span] = {}
-    rest: Value | None = None
-    is_map = True
-    for argument in arguments:
-        for given, arm in arms_of(argument):
-            call.see(arm)
-            match arm:
-                case Mapping(entries=more, rest=open_end):
-                    for key in more:
-                        entries[key] = conditional(more[key], given, entries.get(key))
-                        key_spans[key] = arm.key_span(key)
-                    if open_end is not None:
-                        rest = either(rest, under(open_end, given))
-                    is_map = is_map and arm.is_map
-                case Unknown():
-                    rest = either(rest, under(spread(arm, call.span), given))
-                    is_map = False
-                case Known(value=None):
-                    continue
-                case _:
-                    raise WrongArguments
-    return mapping_of(call, entries, key_spans, rest, is_map=is_map and bool(arguments))
-
-
-def mapping_of(
-    call: Invocation,
-    entries: dict[str, Value],
-    key_spans: dict[str, Span] | None = None,
-    rest: Value | None = None,
-    *,
-    is_map: bool = False,
-) -> Mapping:
-    weight = 1 + sum(weight_of(entry) for entry in entries.values())
-    if weight > MAX_WEIGHT:
-        raise TooLarge
-    return Mapping(
-        entries,
-        call.span,
-        key_spans,
-        rest,
-        is_map=is_map,
-        sensitive=call.sensitive,
-        weight=weight,
-    )
 
 
 def _flatten(call: Invocation, arguments: tuple[Value, ...]) -> Value:
@@ -199,9 +136,9 @@ def _flat_rest(value: Value) -> Value | None:
 
 
 def _compact(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    gathered, rest = _gathered(call, arguments[0])
+    found, rest = gathered(call, arguments[0])
     items: list[Value] = []
-    for item in gathered:
+    for item in found:
         if isinstance(item, Listing | Mapping):
             raise WrongArguments
         kept = [
@@ -226,8 +163,8 @@ def _is_blank(value: Value) -> bool:
 
 
 def _distinct(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    gathered, rest = _gathered(call, arguments[0])
-    listing = call.as_list(call.listing(gathered, rest))
+    found, rest = gathered(call, arguments[0])
+    listing = call.as_list(call.listing(found, rest))
     return call.typed_list(unique(listing.items), listing.rest)
 
 
@@ -300,33 +237,6 @@ def _coalescelist(_call: Invocation, arguments: tuple[Value, ...]) -> Value:
         elif not is_null(argument):
             raise WrongArguments
     raise WrongArguments
-
-
-def _lookup(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    from iam_preflight.terraform.references import item_of
-
-    mapping = call.mapping(arguments[0])
-    default = arguments[2] if len(arguments) > 2 else None
-    if isinstance(arguments[1], Unknown | Text):
-        found = item_of(mapping, arguments[1], call.span)
-        return either(found, default) or found
-    name = call.text(arguments[1])
-    if name in mapping.entries:
-        entry = mapping.entries[name]
-        if is_conditional(entry):
-            assert isinstance(entry, Choice)
-            raise Undecided(entry)
-        return entry
-    if mapping.rest is not None or any("«" in key for key in mapping.entries):
-        found = item_of(mapping, arguments[1], call.span)
-        return either(found, default) or found
-    if default is None:
-        raise WrongArguments
-    if mapping.is_map and mapping.entries:
-        element = types.type_of(mapping)
-        if element is not None and element.element is not None:
-            return types.convert(default, element.element)
-    return default
 
 
 def _matchkeys(call: Invocation, arguments: tuple[Value, ...]) -> Value:
@@ -430,44 +340,6 @@ def _quantified(call: Invocation, argument: Value, *, decisive: bool) -> Value:
 # ---------------------------------------------------------------- shapes
 
 
-def _keys(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    mapping = call.mapping(arguments[0])
-    items: list[Value] = []
-    rest: Value | None = None
-    for key in sorted(mapping.entries):
-        span = mapping.key_span(key)
-        if "«" in key:
-            rest = either(rest, Unknown(Reason.EACH, key.strip("«»"), span))
-            continue
-        entry: Value = Known(key, span, sensitive=call.sensitive)
-        value = _peek(mapping, key)
-        if value is not None and is_conditional(value):
-            assert isinstance(value, Choice)
-            entry = _key_arms(entry, value)
-        items.append(entry)
-    if mapping.rest is not None:
-        rest = either(rest, Unknown(Reason.EACH, f"key of {call.label()}", call.span))
-    return call.typed_list(items, rest) if mapping.is_map else call.listing(items, rest)
-
-
-def _peek(mapping: Mapping, key: str) -> Value | None:
-    """An entry where that costs nothing: one that is still to be evaluated is always there."""
-    return mapping.entries[key] if isinstance(mapping.entries, dict) else None
-
-
-def _key_arms(key: Value, value: Choice) -> Value:
-    arms = tuple((given, arm if isinstance(arm, Absent) else key) for given, arm in value.arms)
-    return Choice(arms, key.span)
-
-
-def _values(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    mapping = call.mapping(arguments[0])
-    items = [mapping.entries[key] for key in sorted(mapping.entries)]
-    if mapping.is_map:
-        return call.typed_list(items, mapping.rest)
-    return call.listing(items, mapping.rest)
-
-
 def _reverse(call: Invocation, arguments: tuple[Value, ...]) -> Value:
     listing = call.sequence(arguments[0])
     made = call.listing(reversed(listing.items), listing.rest)
@@ -483,31 +355,6 @@ def _chunklist(call: Invocation, arguments: tuple[Value, ...]) -> Value:
         return call.typed_list([call.typed_list(items)] if items else [])
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
     return call.typed_list([call.typed_list(chunk) for chunk in chunks])
-
-
-def _zipmap(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    keys = call.items(arguments[0])
-    values = call.sequence(arguments[1])
-    if values.rest is not None:
-        entries = {call.text(key): values.rest for key in keys}
-        return mapping_of(call, entries)
-    if len(keys) != len(values.items):
-        raise WrongArguments
-    entries = {call.text(key): value for key, value in zip(keys, values.items, strict=True)}
-    return mapping_of(call, entries, is_map=values.is_list or values.is_set)
-
-
-def _transpose(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    mapping = call.whole_mapping(arguments[0])
-    turned: dict[str, list[str]] = {}
-    for key in sorted(mapping.entries):
-        for text in call.texts(mapping.entries[key]):
-            turned.setdefault(text, []).append(key)
-    entries: dict[str, Value] = {
-        key: call.typed_list([call.known(name) for name in sorted(names)])
-        for key, names in sorted(turned.items())
-    }
-    return mapping_of(call, entries, is_map=True)
 
 
 def _sort(call: Invocation, arguments: tuple[Value, ...]) -> Value:
@@ -542,81 +389,6 @@ def _range(call: Invocation, arguments: tuple[Value, ...]) -> Value:
     return call.typed_list(items)
 
 
-# ---------------------------------------------------------------- sets
-
-
-def set_of(call: Invocation, items: Sequence[Value], rest: Value | None = None) -> Listing:
-    weight = 1 + sum(weight_of(item) for item in items)
-    if len(items) > MAX_ITEMS or weight > MAX_WEIGHT:
-        raise TooLarge
-    ordered = tuple(sort_set(unique(items)))
-    return Listing(ordered, call.span, rest, is_set=True, sensitive=call.sensitive, weight=weight)
-
-
-def _sets(call: Invocation, arguments: tuple[Value, ...]) -> list[list[Value]]:
-    """The items of several sets, brought to one type."""
-    groups = [list(call.items(argument)) for argument in arguments]
-    together = call.as_list(call.listing([item for group in groups for item in group]))
-    at = 0
-    out: list[list[Value]] = []
-    for group in groups:
-        out.append(unique(together.items[at : at + len(group)]))
-        at += len(group)
-    return out
-
-
-def _setunion(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    items: list[Value] = []
-    rest: Value | None = None
-    for argument in arguments:
-        more, open_end = _gathered(call, argument)
-        items.extend(more)
-        rest = either(rest, open_end)
-    listing = call.as_list(call.listing(items, rest))
-    return set_of(call, listing.items, listing.rest)
-
-
-def _is_member(item: Value, group: Sequence[Value]) -> bool:
-    verdicts = [equal(item, other) for other in group]
-    if True in verdicts:
-        return True
-    if None in verdicts:
-        for other in (item, *group):
-            if isinstance(other, Choice):
-                raise Undecided(other)
-        raise NotKnown
-    return False
-
-
-def _setintersection(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    first, *others = _sets(call, arguments)
-    kept = [item for item in first if all(_is_member(item, group) for group in others)]
-    return set_of(call, kept)
-
-
-def _setsubtract(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    first, second = _sets(call, arguments)
-    return set_of(call, [item for item in first if not _is_member(item, second)])
-
-
-def _setproduct(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    groups = [call.items(argument) for argument in arguments]
-    if len(groups) < 2:
-        raise WrongArguments
-    total = 1
-    for group in groups:
-        total *= len(group)
-        if total > MAX_ITEMS:
-            raise TooLarge
-    listings = [call.sequence(argument) for argument in arguments]
-    rows: list[Value] = [call.listing(row) for row in product(*groups)]
-    if all(listing.is_set for listing in listings):
-        return set_of(call, rows)
-    if all(listing.is_list or listing.is_set for listing in listings):
-        return call.typed_list(rows)
-    return call.as_list(call.listing(rows)) if rows else call.typed_list([])
-
-
 FUNCTIONS: dict[str, Function] = {
     "alltrue": _alltrue,
     "anytrue": _anytrue,
@@ -630,23 +402,13 @@ FUNCTIONS: dict[str, Function] = {
     "element": _element,
     "flatten": _flatten,
     "index": _index,
-    "keys": _keys,
     "length": _length,
-    "lookup": _lookup,
     "matchkeys": _matchkeys,
-    "merge": _merge,
     "one": _one,
     "range": _range,
     "reverse": _reverse,
-    "setintersection": _setintersection,
-    "setproduct": _setproduct,
-    "setsubtract": _setsubtract,
-    "setunion": _setunion,
     "slice": _slice,
     "sort": _sort,
-    "transpose": _transpose,
-    "values": _values,
-    "zipmap": _zipmap,
 }
 
 FOLDING = frozenset({"compact", "concat", "distinct", "flatten", "merge", "setunion"})

@@ -19,7 +19,7 @@ from iam_preflight.terraform.functions.arguments import (
     TooLarge,
     WrongArguments,
 )
-from iam_preflight.terraform.functions.collections import set_of
+from iam_preflight.terraform.functions.sets import set_of
 from iam_preflight.terraform.regex import compile_pattern
 from iam_preflight.terraform.tree import Complaints
 from iam_preflight.values import (

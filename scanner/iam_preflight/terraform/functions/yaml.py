@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from iam_preflight.jsontext import HOLE, Origin, flatten
 from iam_preflight.terraform import numbers
 from iam_preflight.terraform.functions.arguments import (
+    MAX_WEIGHT,
     Function,
     Invocation,
     NotKnown,
     TooLarge,
     WrongArguments,
 )
-from iam_preflight.terraform.functions.collections import MAX_WEIGHT
 from iam_preflight.values import (
     Fragment,
     Known,
