@@ -26,7 +26,8 @@ class TrustAcrossEnvironments(Rule):
     Trust policies that let a principal or account of a lower environment (sandbox, dev, test,
     staging, prod, or those of the settings) assume a role of a higher one. The environment comes
     from `accounts` in the settings, a tag, the workspace or folder, or a name that mentions one
-    environment only; whatever is only told by a name makes the confidence medium, and where
+    environment only; that of a whole account also from the tags of all that the code deploys
+    there; whatever is only told by a name makes the confidence medium, and where
     nothing tells, nothing is said.
 
     Critical: a production role that is an administrator or can make itself one. High: any other

@@ -101,6 +101,10 @@ class WholeAccountTrusted(Rule):
         )
 
 
+_OF_EVERYONE = ("aws:principalaccount", "aws:principalorgid")
+"""What everyone in the account has alike."""
+
+
 def _whose(pattern: Pattern) -> str:
     """The account that is trusted: by its number, or by what tells it when it is deployed.
 
@@ -119,7 +123,7 @@ def _is_limited(statement: Statement, graph: Graph) -> bool:
         return True
     if asks_for_mfa(statement) is not Truth.NO:
         return True
-    others = [c for c in statement.conditions if c.key_name != "aws:principalorgid"]
+    others = [c for c in statement.conditions if c.key_name not in _OF_EVERYONE]
     if len(others) == len(statement.conditions):
         catalog = graph.permissions.evaluator.catalog
         return restriction(statement, "sts:AssumeRole", catalog) >= Strength.SCOPE

@@ -74,6 +74,20 @@ class Segregation:
                 found.setdefault(id(held), {})[placed.environment] = placed
         return found
 
+    @functools.cached_property
+    def _lived_in(self) -> dict[str, Placement]:
+        """Accounts all of whose principals in the code are tagged with one environment."""
+        found: dict[str, set[str]] = {}
+        for principal in self._graph.principals:
+            tagged = self.environments.of_tags(principal.tags)
+            if tagged is not None and principal.account is not None:
+                found.setdefault(principal.account, set()).add(tagged)
+        return {
+            account: Placement(environment, Confidence.MEDIUM)
+            for account, (environment, *others) in found.items()
+            if not others
+        }
+
     def of_resource(self, resource: Resource) -> Placement | None:
         """The environment of a resource that the code has, by what it says of itself."""
         account = resource.provider.account_id
@@ -99,6 +113,10 @@ class Segregation:
         held = self._referred(pattern, resource, Principal)
         if held is not None:
             return self.of_principal(held)
+        if isinstance(account, str) and account not in resource.provider.account_ids:
+            lived_in = self._lived_in.get(account)
+            if lived_in is not None:
+                return lived_in
         name = pattern.text.split(":", _ARN_FIELDS)[-1] if pattern.is_known else ""
         if isinstance(account, Unknown):
             name = f"{account.label} {name}"
