@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from iam_preflight.terraform import regex
+from iam_preflight.terraform import regex, regex_syntax
 from iam_preflight.terraform.functions.arguments import (
     Function,
     Invocation,
@@ -349,11 +349,11 @@ def _replace(call: Invocation, arguments: tuple[Value, ...]) -> Value:
 def _pattern(text: str) -> regex.Pattern:
     try:
         return regex.compile_pattern(text)
-    except regex.Unsupported:
+    except regex_syntax.Unsupported:
         raise NotKnown(Reason.UNSUPPORTED) from None
-    except regex.TooComplex:
+    except regex_syntax.TooComplex:
         raise TooLarge from None
-    except regex.SyntaxFault:
+    except regex_syntax.SyntaxFault:
         raise WrongArguments from None
 
 
