@@ -638,3 +638,72 @@ def test_role_that_a_launcher_passes_by_name_is_meant_for_what_it_launches(
         "launcher", allow("iam:PassRole", passed), allow("ec2:RunInstances"), trust=BY_LAMBDA
     )
     assert [one.severity for one in found("ESC-003", worker, launcher)] == told
+
+
+@pytest.mark.parametrize(
+    ("project", "is_told"), [("${aws_codebuild_project.plan.name}", False), ("another", True)]
+)
+def test_pipeline_is_there_to_start_the_build_that_it_names(project: str, *, is_told: bool) -> None:
+    pipeline = role("pipeline", allow("codebuild:StartBuild"), service="codepipeline.amazonaws.com")
+    build = role("build", service="codebuild.amazonaws.com", managed=ADMIN)
+    workloads = f"""
+resource "aws_codebuild_project" "plan" {{
+  name         = "plan"
+  service_role = aws_iam_role.build.arn
+}}
+resource "aws_codepipeline" "delivery" {{
+  name     = "delivery"
+  role_arn = aws_iam_role.pipeline.arn
+  stage {{
+    name = "Build"
+    action {{
+      name          = "Build"
+      category      = "Build"
+      owner         = "AWS"
+      provider      = "CodeBuild"
+      version       = "1"
+      configuration = {{ ProjectName = "{project}" }}
+    }}
+  }}
+}}
+"""
+    assert bool(found("ESC-004", pipeline, build, workloads)) is is_told
+
+
+def test_pipeline_of_a_template_is_there_to_start_its_build() -> None:
+    def taken_by(service: str, **more: object) -> dict[str, object]:
+        allows = {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+        }
+        trust = {"Version": "2012-10-17", "Statement": [allows]}
+        return {
+            "Type": "AWS::IAM::Role",
+            "Properties": {"AssumeRolePolicyDocument": trust, **more},
+        }
+
+    starts = {"Version": "2012-10-17", "Statement": [allow("codebuild:StartBuild")]}
+    action = {"Name": "Build", "Configuration": {"ProjectName": {"Ref": "Build"}}}
+    template = {
+        "Resources": {
+            "Pipe": taken_by(
+                "codepipeline.amazonaws.com",
+                Policies=[{"PolicyName": "starts", "PolicyDocument": starts}],
+            ),
+            "Builder": taken_by("codebuild.amazonaws.com", ManagedPolicyArns=[ADMIN]),
+            "Build": {
+                "Type": "AWS::CodeBuild::Project",
+                "Properties": {"ServiceRole": {"Fn::GetAtt": ["Builder", "Arn"]}},
+            },
+            "Delivery": {
+                "Type": "AWS::CodePipeline::Pipeline",
+                "Properties": {
+                    "RoleArn": {"Fn::GetAtt": ["Pipe", "Arn"]},
+                    "Stages": [{"Name": "Build", "Actions": [action]}],
+                },
+            },
+        }
+    }
+    report = scan_files({"t.json": json.dumps(template)}, load_rules().select(("ESC-004",), ()))
+    assert list(report.shown) == []

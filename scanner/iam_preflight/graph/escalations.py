@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.attempts import EC2, Attempts
-from iam_preflight.graph.handles import launches, runs_code
+from iam_preflight.graph.handles import launches, runs, runs_code
 from iam_preflight.graph.method_targets import Binding, MethodTargets
 from iam_preflight.graph.methods import Methods, variables_of
 from iam_preflight.graph.model import Origin, PrincipalKind
@@ -66,10 +66,16 @@ class Escalations:
         what they may start or pass is how the service works; so are roles that only such a role
         takes, as for the actions of a pipeline. That only counts where it ends with
         an administrator and was written here, not in the policy that AWS made for the service.
+        A pipeline that names a build is there to start it, whatever the build may do.
         """
         actor = escalation.actor
         if not self.reach.is_configured(actor):
             return True
+        through = escalation.through
+        if through is not None and any(
+            runs(workload.resource, through.resource) for workload in actor.workloads
+        ):
+            return False
         own = {
             id(a.policy.document) for a in actor.held() if a.policy.origin is not Origin.AWS_MANAGED
         }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.arns import arn_of, arn_within
+from iam_preflight.graph.secrets import references_in, texts_in
 from iam_preflight.graph.tags import tags_of
 from iam_preflight.graph.targets import resource_of
 from iam_preflight.policy.document import pattern_from
@@ -66,6 +67,18 @@ def launches(workload: Workload) -> bool:
 def runs_code(workload: Workload) -> bool:
     """Whether the code of the workload has the role, and not only the service that starts it."""
     return (workload.resource.type, workload.attribute) not in _FOR_THE_SERVICE
+
+
+def runs(one: Resource, other: Resource) -> bool:
+    """Whether a resource names another one as what it runs, as a pipeline does its builds."""
+    if one is other:
+        return False
+    name, entries = other.text("name"), one.attributes.entries
+    return any(
+        any(reference.address == other.address for _, reference, _ in references_in(entries[key]))
+        or any(name == text for _, _, text, _ in texts_in(entries[key]) if name)
+        for key in entries
+    )
 
 
 def handles(workload: Workload, graph: Graph) -> Iterator[Pattern]:
