@@ -81,3 +81,33 @@ def test_policies_of_services_that_nobody_knows_yet(kind, attribute, names_princ
 def test_other_policies_are_none(kind):
     text = f'resource "{kind}" "it" {{\n  policy = jsonencode({{ rules = [] }})\n}}\n'
     assert not list(scan_files({"main.tf": text}, load_rules()).shown)
+
+
+def test_who_is_left_of_everyone_inside_a_network() -> None:
+    (message,) = told(
+        "elasticfilesystem:ClientWrite",
+        "*",
+        {"Bool": {"aws:SecureTransport": "true"}},
+        "aws_efs_file_system_policy",
+        "file_system_id",
+    )
+    assert message.startswith("anyone inside its network may use elasticfilesystem:ClientWrite")
+
+
+@pytest.mark.parametrize(
+    ("condition", "who"),
+    [
+        ({"StringLike": {"aws:PrincipalAccount": "*"}}, "anyone on the internet"),
+        ({"StringLike": {"aws:PrincipalArn": "*"}}, "anyone with an AWS account"),
+        (
+            {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/app"}},
+            "anyone with an AWS account",
+        ),
+    ],
+)
+def test_requests_of_nobody_have_an_account_and_no_arn(
+    condition: dict[str, object], who: str
+) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"""
+    (message,) = told("s3:GetObject", OBJECTS, condition)
+    assert message.startswith(who)

@@ -132,7 +132,8 @@ class ResourceOpenToEveryone(Rule):
                 yield self._finding(admission, policy, found)
 
     def _finding(self, admission: Admission, policy: Policy, found: Moderation) -> Finding:
-        who = " ".join(filter(None, (admission.entry.route.value, admission.entry.need.value)))
+        anyone = found.who or admission.entry.route.value
+        who = " ".join(filter(None, (anyone, admission.entry.need.value)))
         if admission.principal is None:
             who += " but those it names"
         tail = f" ({found.reason})" if found.reason else ""

@@ -35,6 +35,8 @@ class Moderation(Struct, frozen=True):
     severity: Severity
     confidence: Confidence | None = None
     reason: str = ""
+    who: str = ""
+    """Who is left of everyone, where a network stands around the resource."""
     related: tuple[tuple[Span, str], ...] = ()
 
 
@@ -65,7 +67,7 @@ def moderation(graph: Graph, policy: Policy, admission: Admission) -> Moderation
     if service == "lambda" and _belongs_to_url(graph, policy):
         return None
     if is_inside_network(service):
-        return Moderation(severity.lowered(), None, "inside its network")
+        return Moderation(severity.lowered(), who="anyone inside its network")
     return Moderation(severity)
 
 
@@ -107,7 +109,7 @@ def _of_domain(graph: Graph, resource: Resource, severity: Severity) -> Moderati
     domain = _owner(graph, resource, "domain_name")
     for _, block in blocks_of(domain.get("vpc_options")):
         if block.get("subnet_ids") is not None:
-            return Moderation(Severity.LOW, None, "inside its VPC")
+            return Moderation(Severity.LOW, who="anyone inside its VPC")
     for _, block in blocks_of(domain.get("advanced_security_options")):
         if bool_of(block.get("enabled")) is not False:
             return Moderation(Severity.LOW, None, "the domain has users of its own")
@@ -118,7 +120,7 @@ def _of_api(graph: Graph, resource: Resource, severity: Severity) -> Moderation 
     api = _owner(graph, resource, "rest_api_id")
     for _, block in blocks_of(api.get("endpoint_configuration")):
         if any(text_of(item) == "PRIVATE" for _, item in items_of(block.get("types"))):
-            return Moderation(min(severity, Severity.MEDIUM), None, "from any VPC endpoint")
+            return Moderation(min(severity, Severity.MEDIUM), who="anyone with a VPC endpoint")
     return None
 
 
