@@ -111,3 +111,37 @@ def test_requests_of_nobody_have_an_account_and_no_arn(
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html"""
     (message,) = told("s3:GetObject", OBJECTS, condition)
     assert message.startswith(who)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "hint"),
+    [
+        (
+            (
+                'resource "aws_lambda_function_url" "it" {\n'
+                '  function_name      = "f"\n  authorization_type = "NONE"\n}\n'
+            ),
+            "EXT-007",
+            "set it to AWS_IAM",
+        ),
+        (
+            (
+                'resource "aws_lambda_permission" "it" {\n  function_name = "f"\n'
+                '  action = "lambda:InvokeFunction"\n  principal = "apigateway.amazonaws.com"\n}\n'
+            ),
+            "EXT-009",
+            "set source_arn",
+        ),
+        (
+            (
+                'resource "aws_lambda_permission" "it" {\n  function_name = "f"\n'
+                '  action = "lambda:InvokeFunction"\n  principal = "s3.amazonaws.com"\n}\n'
+            ),
+            "EXT-009",
+            "set source_arn and source_account",
+        ),
+    ],
+)
+def test_hint_names_the_attribute_to_edit(text: str, rule: str, hint: str) -> None:
+    found = scan_files({"main.tf": text}, load_rules()).shown
+    assert [one.hint for one in found if one.rule == rule] == [hint]

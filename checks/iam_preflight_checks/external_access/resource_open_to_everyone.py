@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.openness import Moderation, moderation
+from iam_preflight.knowledge.attribute_grants import cure_of
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.rules import Rule
 
@@ -136,6 +137,7 @@ class ResourceOpenToEveryone(Rule):
         who = " ".join(filter(None, (anyone, admission.entry.need.value)))
         if admission.principal is None:
             who += " but those it names"
+        cure = cure_of(policy.resource.type, admission.place.text.strip("\"' "))
         tail = f" ({found.reason})" if found.reason else ""
         return self.finding(
             f"{who} may use {admission.what} on {policy.address}{tail}",
@@ -144,7 +146,8 @@ class ResourceOpenToEveryone(Rule):
             severity=found.severity,
             confidence=min(admission.confidence, found.confidence or Confidence.HIGH),
             related=((place, label) for place, label in found.related),
-            hint="name who may, or add a condition StringEquals aws:PrincipalOrgID with your "
+            hint=cure
+            or "name who may, or add a condition StringEquals aws:PrincipalOrgID with your "
             "organization's id",
             causes=(admission.statement.span,),
             assumptions=admission.assumptions,

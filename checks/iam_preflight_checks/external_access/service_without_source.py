@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
 from iam_preflight.graph.deputies import Deputy, deputies
+from iam_preflight.knowledge.attribute_grants import condition_attributes
+from iam_preflight.resources import Framework as Language
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -88,7 +90,22 @@ class ServiceWithoutSource(Rule):
             severity=deputy.severity,
             confidence=deputy.confidence if deputy.is_known else Confidence.LOW,
             persona=Persona.PEDANTIC if is_hygiene else None,
-            hint="add conditions on aws:SourceArn and aws:SourceAccount",
+            hint=_hint(deputy, policy),
             causes=(deputy.statement.span,),
             assumptions=deputy.assumptions,
         )
+
+
+def _hint(deputy: Deputy, policy: Policy) -> str:
+    """The conditions to add, or the attributes that stand for them.
+
+    The ARN of a bucket does not say whose it is.
+    """
+    resource = policy.resource
+    keys = ("aws:SourceArn", "aws:SourceAccount") if "s3." in deputy.who else ("aws:SourceArn",)
+    found = condition_attributes(resource.type, *keys)
+    if not found:
+        return "add conditions on aws:SourceArn and aws:SourceAccount"
+    if resource.deployment.framework is Language.CLOUDFORMATION:
+        found = tuple(name.title().replace("_", "") for name in found)
+    return f"set {' and '.join(found)}"

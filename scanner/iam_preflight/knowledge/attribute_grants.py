@@ -24,6 +24,8 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The attribute that names what it is about."""
     everyone: tuple[str, ...] = ()
     """Values of the principal's attribute that mean everybody."""
+    cure: str = ""
+    """What to write instead of those."""
     only_everyone: bool = False
     """No other value grants anything."""
     block: str = ""
@@ -48,3 +50,20 @@ class _File(msgspec.Struct):
 def attribute_grants() -> dict[str, tuple[Shape, ...]]:
     """By type, in Terraform's names, how it grants access."""
     return read_data("attribute_grants.json", _File).types
+
+
+def cure_of(type_: str, word: str) -> str:
+    """What to write instead of a word that means everybody; empty where that is no such word."""
+    shapes = attribute_grants().get(type_, ())
+    return next((shape.cure for shape in shapes if word in shape.everyone), "")
+
+
+def condition_attributes(type_: str, *keys: str) -> tuple[str, ...]:
+    """The attributes of a type that stand for conditions on some keys."""
+    found = [
+        attribute
+        for shape in attribute_grants().get(type_, ())
+        for attribute, (_, key) in shape.conditions.items()
+        if key in keys
+    ]
+    return tuple(dict.fromkeys(found))
