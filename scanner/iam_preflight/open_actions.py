@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from iam_preflight.findings import Finding, Persona, Severity
 from iam_preflight.graph.exposure import listed
+from iam_preflight.graph.wide import TAG
 from iam_preflight.knowledge.worth import Worth, gravest
 from iam_preflight.rules import Rule
 
@@ -34,6 +35,8 @@ class OpenActionsRule(Rule, abstract=True):
     may: ClassVar[str]
     """What the holder may do, for the message: `read secrets or data of any name`."""
     cure: ClassVar[str]
+    cure_by_tag: ClassVar[str] = ""
+    """What else cures it where the resources can have tags, as a clause."""
     cure_in_iam: ClassVar[str] = ""
     """The cure for actions of IAM itself, which knows who somebody is."""
 
@@ -66,7 +69,6 @@ class OpenActionsRule(Rule, abstract=True):
         every = [name for each, found in same for name in gravest(found, each.catalog)[1]]
         action = exposure.catalog.action(next(iter(worst)))
         resource = opening.resource_pattern(action)
-        is_iam = all(name.startswith("iam:") for name in worst)
         return self.finding(
             f"{exposure.who} may {self.may}: {listed(dict.fromkeys((*worst, *every)))}",
             on=exposure.policy,
@@ -80,11 +82,17 @@ class OpenActionsRule(Rule, abstract=True):
                 (exposure.resource_place(resource), "on these resources"),
                 *exposure.related(),
             ],
-            hint=self.cure_in_iam if is_iam and self.cure_in_iam else self.cure,
+            hint=self._hint(worst, exposure.catalog),
             causes=(exposure.statement.span, place),
             assumptions=exposure.assumptions(next(iter(patterns), None), resource),
             principal=exposure.holder,
         )
+
+    def _hint(self, actions: ActionSet, catalog: Catalog) -> str:
+        if self.cure_in_iam and all(name.startswith("iam:") for name in actions):
+            return self.cure_in_iam
+        has_tags = all(catalog.is_key_available(TAG, name) for name in actions)
+        return self.cure + self.cure_by_tag * has_tags
 
 
 def _gravity(each: tuple[Exposure, ActionSet]) -> tuple[Confidence, Worth]:

@@ -175,3 +175,34 @@ def test_hint_gives_the_tag_where_nobody_knows_the_name(
     hints = [one.hint for one in report.shown if one.rule == "WILD-001"]
     assert hints
     assert all(("aws:ResourceTag" in hint) is is_told for hint in hints)
+
+
+@pytest.mark.parametrize(
+    ("action", "is_told"),
+    [("kms:PutKeyPolicy", True), ("identitystore:DeleteGroupMembership", False)],
+)
+def test_hint_gives_the_tag_only_where_there_are_tags(action: str, *, is_told: bool) -> None:
+    template = {
+        "Resources": {
+            "P": {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {"PolicyDocument": {"Statement": [allow(action)]}},
+            }
+        }
+    }
+    report = scan_files({"t.json": json.dumps(template)}, RULES)
+    (hint,) = [one.hint for one in report.shown if one.rule == "LEAST-010"]
+    assert ("aws:ResourceTag" in hint) is is_told
+
+
+def test_all_whom_a_trust_policy_names_are_counted() -> None:
+    users = [f"arn:aws:iam::111122223333:user/{name}" for name in ("ann", "bob", "eve")]
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": users}}
+    role = {
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+        "ManagedPolicyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"],
+    }
+    template = {"Resources": {"Ops": {"Type": "AWS::IAM::Role", "Properties": role}}}
+    report = scan_files({"t.json": json.dumps(template)}, RULES)
+    (message,) = [one.message for one in report.shown if one.rule == "MFA-001"]
+    assert ":user/ann and 2 more may assume role Ops" in message

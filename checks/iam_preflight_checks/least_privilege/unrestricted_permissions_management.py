@@ -47,7 +47,8 @@ class UnrestrictedPermissionsManagement(OpenActionsRule):
     severity = Severity.HIGH
     practice = 2
     may = "change the permissions of anything"
-    cure = "name the resources that the holder owns, or require a tag with aws:ResourceTag"
+    cure = "name the resources that the holder owns"
+    cure_by_tag = ", or require a tag with aws:ResourceTag"
     yields_to = (
         "LEAST-001",
         "LEAST-003",

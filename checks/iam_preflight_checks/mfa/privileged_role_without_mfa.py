@@ -100,10 +100,11 @@ class PrivilegedRoleWithoutMfa(Rule):
         severity = Severity.HIGH if standing.is_administrative else Severity.MEDIUM
         if principal.is_listed(graph.settings.break_glass_roles):
             severity = Severity.CRITICAL
-        for grant, truth in open_grants:
+        for grant, truth, names in open_grants:
             whom = grant.principal.pattern
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             yield self.finding(
-                f"{whom} may assume {principal.label}, {standing.describe()}, "
+                f"{whom}{more} may assume {principal.label}, {standing.describe()}, "
                 "without a second factor",
                 on=principal,
                 at=grant.principal.span,
@@ -126,9 +127,12 @@ def _confidence(grant: Grant, truth: Truth, standing: Standing) -> Confidence:
     return Confidence.LOW if requires_organization(grant.statement) else Confidence.MEDIUM
 
 
-def _without_mfa(principal: Principal, graph: Graph) -> list[tuple[Grant, Truth]]:
-    """Grants to people without a second factor, the surest one of each statement."""
-    found: dict[int, tuple[Grant, Truth]] = {}
+def _without_mfa(principal: Principal, graph: Graph) -> list[tuple[Grant, Truth, set[str]]]:
+    """Grants to people without a second factor, the surest one of each statement.
+
+    With all that the statement names.
+    """
+    found: dict[int, tuple[Grant, Truth, set[str]]] = {}
     for grant in grants(principal.trust, graph.accounts):
         statement = grant.statement
         people = min(admits_people(grant), asks_for_mfa(statement).negated())
@@ -137,8 +141,10 @@ def _without_mfa(principal: Principal, graph: Graph) -> list[tuple[Grant, Truth]
         if graph.settings.no_users and _is_own_account(grant):
             continue
         held = found.get(id(statement))
+        names = held[2] if held is not None else set()
+        names.add(grant.principal.pattern.text)
         if held is None or people > held[1]:
-            found[id(statement)] = (grant, people)
+            found[id(statement)] = (grant, people, names)
     return list(found.values())
 
 

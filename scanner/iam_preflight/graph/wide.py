@@ -27,7 +27,8 @@ MAX_TRIED = 12
 """So many actions are asked for the ARNs that they take; more say the same."""
 
 _MAKING = re.compile("Create|Run")
-_TAG = "aws:ResourceTag/${TagKey}"
+TAG = "aws:ResourceTag/${TagKey}"
+"""The key of a tag of what a request is about."""
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z]+)\}")
 
 
@@ -78,7 +79,7 @@ def is_told_by_tag(actions: Iterable[str], resource: Pattern | None, catalog: Ca
     if action is None or _MAKING.match(action.name) is not None:
         return False
     template = _template(action, resource)
-    return bool(template) and _is_made_up(template) and catalog.is_key_available(_TAG, str(action))
+    return bool(template) and _is_made_up(template) and catalog.is_key_available(TAG, str(action))
 
 
 def _template(action: Action, resource: Pattern | None) -> str:
