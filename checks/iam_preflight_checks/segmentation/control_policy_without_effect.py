@@ -22,8 +22,9 @@ class ControlPolicyWithoutEffect(Rule):
     everything (medium); longer than AWS takes, or written in a way that AWS refuses (a
     `Principal` in a service control policy, an `Allow` in a resource control policy).
 
-    And single denials that stop nothing: all their actions are misspelt, their condition asks
-    for a key that no such request carries, or they leave out every role
+    And single denials that stop nothing: all their actions are misspelt, or of services that
+    resource control policies do not reach; their condition asks for a key that no such request
+    carries, or they leave out every role
     (`ArnNotLike aws:PrincipalArn = arn:aws:iam::*:role/*`). Low, and for those who want to see
     hygiene: a role that is left out by name, and that member accounts may create themselves.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from iam_preflight.findings import Confidence, Persona, Severity
+from iam_preflight.graph.exposure import listed
 from iam_preflight.graph.guardrails import POLICY_TYPES, Guardrails
 from iam_preflight.policy.document import DocumentUse, Resolution
 from iam_preflight.policy.effective import statement_actions
@@ -57,7 +58,8 @@ def idle_controls(graph: Graph) -> Iterator[tuple[Policy, Idleness]]:
             yield policy, whole
             continue
         for statement in policy.document.statements:
-            found = list(_of_statement(statement, graph))
+            found = list(_out_of_reach(statement, policy, graph))
+            found = found or list(_of_statement(statement, graph))
             for idleness in found or _through_new_roles(statement, policy, guardrails):
                 yield policy, idleness
 
@@ -183,6 +185,30 @@ def _of_statement(statement: Statement, graph: Graph) -> Iterator[Idleness]:
                 f"this denial stops nobody: it leaves out {whom}",
                 condition.span,
                 "leave out the few roles that need it, by their full names",
+                statement=statement,
+            )
+
+
+def _out_of_reach(statement: Statement, policy: Policy, graph: Graph) -> Iterator[Idleness]:
+    """Denials of a resource control policy for services that such policies do not reach.
+
+    https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html
+    """
+    is_judged = not statement.is_allow and not statement.is_not_action and statement.actions
+    if policy.use is not DocumentUse.RCP or not is_judged:
+        return
+    reached = graph.permissions.evaluator.catalog.rcp_services
+    services = [action.text.partition(":")[0].lower() for action in statement.actions]
+    is_known = all(action.is_known for action in statement.actions)
+    if is_known and not any(sign in "".join(services) for sign in "*?"):
+        if reached.isdisjoint(services):
+            yield Idleness(
+                "this denial stops nothing: resource control policies do not reach "
+                f"{listed(dict.fromkeys(services))}",
+                statement.actions[0].span,
+                "deny it in a service control policy",
+                # AWS adds services from time to time
+                confidence=Confidence.MEDIUM,
                 statement=statement,
             )
 
