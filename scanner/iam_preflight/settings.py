@@ -117,7 +117,8 @@ class Settings(Section, frozen=True):
     trusted_accounts: dict[AccountId, TrustedAccount] = {}
     """Accounts of partners and vendors that are known and approved."""
     organization_ids: tuple[str, ...] = ()
-    """Own organizations: `o-a1b2c3d4e5`."""
+    """Own organizations: `o-a1b2c3d4e5`. Where they are named, a condition on another one makes
+    nobody one of yours."""
 
     admin_roles: tuple[NamePattern, ...] = ()
     """Roles that are meant to be administrators."""

@@ -91,7 +91,10 @@ class Escalations:
             wanted = variables_of(method)
             wants_user = Target.USER in wanted
             wants_role = not wanted.isdisjoint((Target.ROLE, Target.ROLE_POLICY))
+            is_plain = tuple(method.actions) == ("sts:AssumeRole",)
             for target in self.reach.candidates(actor, method):
+                if is_plain and id(target) not in self._worth_assuming:
+                    continue
                 if target is actor or not self.reach.is_in_reach(actor, target):
                     continue
                 if (wants_user and not target.is_user) or (wants_role and not target.is_role):
@@ -101,6 +104,15 @@ class Escalations:
                 escalation = self._attempts.tried(actor, method, Binding(target))
                 if escalation is not None:
                     yield self.powers.as_sure_as_gain(escalation)
+
+    @functools.cached_property
+    def _worth_assuming(self) -> frozenset[int]:
+        """Principals by whom anybody may gain: whoever is open to all is asked about by all."""
+        return frozenset(
+            id(principal)
+            for principal in self._graph.principals
+            if self.powers.is_powerful(principal) or self.powers.power(principal)
+        )
 
     def _is_worth_it(self, method: Method, actor: Principal, target: Principal) -> bool:
         if method.gain is Gain.ADMIN:

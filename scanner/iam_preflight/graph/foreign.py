@@ -55,7 +55,9 @@ def foreign_grants(policy: Policy, graph: Graph) -> Iterator[ForeignGrant]:
     for statement in policy.document.statements:
         if not statement.is_allow or statement.is_not_principal:
             continue
-        if requires_organization(statement) or _is_for_services(statement):
+        if requires_organization(statement, graph.settings.organization_ids):
+            continue
+        if _is_for_services(statement):
             continue
         for principal in admitted(statement):
             account = account_of(principal.pattern) if principal.kind == "AWS" else None

@@ -147,7 +147,7 @@ def grants_by_statement(
         by_statement.setdefault(grant.statement.index, []).append(grant)
     for found in by_statement.values():
         statement = found[0].statement
-        if requires_organization(statement):
+        if requires_organization(statement, graph.settings.organization_ids):
             found = [_of_the_organization(grant) for grant in found]
         yield statement, found
 
@@ -203,19 +203,25 @@ def requires_external_id(statement: Statement) -> bool:
     return _pins(statement, "sts:externalid", ("",))
 
 
-def requires_organization(statement: Statement) -> bool:
-    """Whether the caller must be in a named organization or part of one."""
+def requires_organization(statement: Statement, own: tuple[str, ...] = ()) -> bool:
+    """Whether the caller must be in a named organization or part of one: in `own`, if known."""
     keys = ("aws:principalorgid", "aws:principalorgpaths")
-    return any(_pins(statement, key, ("", "o-")) for key in keys)
+    return any(_pins(statement, key, ("", "o-"), own) for key in keys)
 
 
-def _pins(statement: Statement, key: str, open_texts: tuple[str, ...]) -> bool:
-    """Whether some condition lets only named values of a key pass."""
+def _pins(
+    statement: Statement, key: str, open_texts: tuple[str, ...], own: tuple[str, ...] = ()
+) -> bool:
+    """Whether some condition lets only named values of a key pass; only `own` ones, if given.
+
+    A value with a hole may be one's own.
+    """
     by_condition: dict[int, list[str]] = {}
     for condition, value in positive_values(statement, key):
         by_condition.setdefault(id(condition), []).append(value)
     return any(
         not any(value.strip("*?") in open_texts for value in values)
+        and (not own or all(value.split("/")[0] in own or "«" in value for value in values))
         for values in by_condition.values()
     )
 
