@@ -206,3 +206,14 @@ def test_all_whom_a_trust_policy_names_are_counted() -> None:
     report = scan_files({"t.json": json.dumps(template)}, RULES)
     (message,) = [one.message for one in report.shown if one.rule == "MFA-001"]
     assert ":user/ann and 2 more may assume role Ops" in message
+
+
+def test_what_reads_all_objects_is_told_by_that() -> None:
+    """`s3:*Object*` holds rare actions that change permissions, too."""
+    (told,) = found(allow("s3:*Object*"))
+    assert told[:2] == ("LEAST-008", "high")
+    assert "s3:GetObject" in told[2]
+
+
+def test_placeholders_of_arns_are_shown_by_their_names() -> None:
+    assert "$" not in formats(["securityhub:BatchUpdateFindings"], None, catalog())

@@ -15,6 +15,7 @@ facts = catalog()
         (("s3:PutBucketPolicy", "s3:PutObjectAcl"), Worth.MOST, ["s3:PutBucketPolicy"]),
         (("kms:Decrypt", "ecr:BatchGetImage"), Worth.SOME, ["kms:Decrypt"]),
         (("sqs:AddPermission",), Worth.SOME, ["sqs:AddPermission"]),
+        (("ram:DeleteResourceShare",), Worth.SOME, ["ram:DeleteResourceShare"]),
         (("ecr:BatchGetImage",), Worth.LITTLE, ["ecr:BatchGetImage"]),
     ],
 )

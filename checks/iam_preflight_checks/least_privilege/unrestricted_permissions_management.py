@@ -61,7 +61,7 @@ class UnrestrictedPermissionsManagement(OpenActionsRule):
         "BOUND-001",
         "MFA-005",
     )
-    yields_when_milder_to = ("WILD-002",)
+    yields_when_milder_to = ("LEAST-008", "WILD-002")
     compliance = {
         Framework.NIST: ("AC-6", "AC-3(7)", "CM-5"),
         Framework.ISO: ("A.5.18", "A.8.2"),

@@ -29,7 +29,7 @@ MAX_TRIED = 12
 _MAKING = re.compile("Create|Run")
 TAG = "aws:ResourceTag/${TagKey}"
 """The key of a tag of what a request is about."""
-_PLACEHOLDER = re.compile(r"\$\{([A-Za-z]+)\}")
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9]+)\}")
 
 
 def used(exposure: Exposure, actions: ActionSet) -> str:
