@@ -145,3 +145,56 @@ def test_requests_of_nobody_have_an_account_and_no_arn(
 def test_hint_names_the_attribute_to_edit(text: str, rule: str, hint: str) -> None:
     found = scan_files({"main.tf": text}, load_rules()).shown
     assert [one.hint for one in found if one.rule == rule] == [hint]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hint"),
+    [
+        (
+            "t.json",
+            json.dumps(
+                {
+                    "Resources": {
+                        "Role": {
+                            "Type": "AWS::IAM::Role",
+                            "Properties": {
+                                "AssumeRolePolicyDocument": {"Version": "2012-10-17"},
+                                "ManagedPolicyArns": ["arn:aws:iam::aws:policy/IAMFullAccess"],
+                            },
+                        },
+                        "Profile": {
+                            "Type": "AWS::IAM::InstanceProfile",
+                            "Properties": {"Roles": [{"Ref": "Role"}]},
+                        },
+                        "Machine": {
+                            "Type": "AWS::EC2::Instance",
+                            "Properties": {"IamInstanceProfile": {"Ref": "Profile"}},
+                        },
+                    }
+                }
+            ),
+            "HttpTokens: required",
+        ),
+        (
+            "main.tf",
+            """
+resource "aws_iam_role" "it" {
+  name                = "it"
+  assume_role_policy  = "{}"
+  managed_policy_arns = ["arn:aws:iam::aws:policy/IAMFullAccess"]
+}
+resource "aws_iam_instance_profile" "it" {
+  role = aws_iam_role.it.name
+}
+resource "aws_instance" "it" {
+  iam_instance_profile = aws_iam_instance_profile.it.name
+}
+""",
+            'http_tokens = "required"',
+        ),
+    ],
+)
+def test_hint_is_in_the_language_of_the_code(name: str, text: str, hint: str) -> None:
+    shown = scan_files({name: text}, load_rules()).shown
+    (found,) = [one.hint for one in shown if one.rule == "ROLE-006"]
+    assert hint in found

@@ -7,12 +7,14 @@ from iam_preflight.graph.entrypoints import TYPES, entrypoints
 from iam_preflight.graph.metadata import DEFAULTS, MACHINES, open_metadata, worth_stealing
 from iam_preflight.graph.narrative import evidence_of
 from iam_preflight.knowledge.worth import Worth, changing
+from iam_preflight.resources import Framework as Language
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.model import Graph, Workload
+    from iam_preflight.resources import Resource
 
 
 class PrivilegedRoleBehindImdsv1(Rule):
@@ -110,7 +112,14 @@ class PrivilegedRoleBehindImdsv1(Rule):
             severity=severity,
             confidence=found.confidence,
             related=related,
-            hint='require tokens: http_tokens = "required", and reduce the role',
+            hint=f"require tokens: {_required(machine)}, and reduce the role",
             evidence="imdsv1",
             principal=role,
         )
+
+
+def _required(machine: Resource) -> str:
+    """The setting as the language of the machine's code writes it."""
+    if machine.deployment.framework is Language.CLOUDFORMATION:
+        return "HttpTokens: required"
+    return 'http_tokens = "required"'
