@@ -269,6 +269,37 @@ def role_with(actions, extra=""):
     """
 
 
+ATTACHED = """
+    resource "aws_iam_role" "r" {
+      name               = "operator"
+      assume_role_policy = "{}"
+    }
+    resource "aws_iam_role_policy_attachment" "r" {
+      role       = aws_iam_role.r.name
+      policy_arn = "arn:aws:iam::aws:policy/AWSCloudTrail_FullAccess"
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "edit"),
+    [
+        (role_with('"cloudtrail:StopLogging"'), "remove cloudtrail:StopLogging"),
+        (
+            role_with('"cloudtrail:Stop*"'),
+            "list what is needed of cloudtrail:Stop* without cloudtrail:StopLogging",
+        ),
+        (
+            ATTACHED,
+            "attach a policy without cloudtrail:StopLogging instead of AWSCloudTrail_FullAccess",
+        ),
+    ],
+)
+def test_the_edit_is_one_of_what_gives_the_action(code, edit):
+    (found,) = scan_files({"main.tf": code}, load_rules().select(["AUDIT-007"], ())).shown
+    assert found.hint == f"{edit}, and deny it in a service control policy"
+
+
 def test_security_administrators_may():
     role = role_with('"cloudtrail:StopLogging"')
     assert said(role, "AUDIT-007") != []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.audit_undoing import Threat
-    from iam_preflight.graph.model import Graph, Principal
+    from iam_preflight.graph.model import Attachment, Graph, Principal
     from iam_preflight.policy.effective import Grant
     from iam_preflight.source import Span
 
@@ -92,7 +92,8 @@ class UndoableAuditTrail(Rule):
             threats = sorted(undoings.of(principal), key=_rank)
             if threats and graph.standing(principal) is not Standing.ADMIN:
                 # principals that have it from one statement are one finding
-                place = _place(principal, threats[0].grants[0])
+                grant = threats[0].grants[0]
+                place = _place(principal, grant)
                 actions = tuple(action for threat in threats for action in threat.actions)
                 key = (id(place.source), place.start, actions)
                 found.setdefault(key, []).append((principal, threats))
@@ -118,7 +119,7 @@ class UndoableAuditTrail(Rule):
                 *((target.header, worst.what) for target in worst.targets),
                 *((each.resource.header, each.label) for each in principals[:MAX_NAMED]),
             ],
-            hint=f"remove {first.action}, and deny it in a service control policy",
+            hint=f"{_edit(principal, first)}, and deny it in a service control policy",
             evidence=" ".join(sorted(threat.what for threat in threats)),
             causes=sorted(causes, key=lambda span: span.sort_key()),
             assumptions=first.statement.assumptions,
@@ -139,10 +140,26 @@ def _is_judged(principal: Principal, graph: Graph) -> bool:
     return not principal.is_listed(graph.settings.security_admins)
 
 
-def _place(principal: Principal, grant: Grant) -> Span:
-    """The action as written; the attachment where the policy is AWS's."""
+def _attached(principal: Principal, grant: Grant) -> Attachment | None:
+    """How AWS's own policy that gives something was attached; None where the code wrote it."""
     for attachment in principal.held():
         if attachment.policy.document is grant.document:
             if attachment.policy.origin is Origin.AWS_MANAGED:
-                return attachment.place
-    return grant.action_place
+                return attachment
+    return None
+
+
+def _place(principal: Principal, grant: Grant) -> Span:
+    """The action as written; the attachment where the policy is AWS's."""
+    attached = _attached(principal, grant)
+    return attached.place if attached is not None else grant.action_place
+
+
+def _edit(principal: Principal, grant: Grant) -> str:
+    """What to change where the action is given."""
+    attached = _attached(principal, grant)
+    if attached is not None:
+        return f"attach a policy without {grant.action} instead of {attached.policy.name}"
+    if grant.pattern is not None and "*" in grant.pattern.text:
+        return f"list what is needed of {grant.pattern.text} without {grant.action}"
+    return f"remove {grant.action}"
