@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from msgspec import Struct, field
 
 from iam_preflight.source import Span
 from iam_preflight.values import (
+    MAX_EXPONENT,
     Fragment,
     Json,
     Known,
@@ -191,6 +192,17 @@ def parse_parts(parts: Sequence[Fragment | Unknown], whole: Span) -> Value:
     return _Reader(*flatten(parts, whole)).document()
 
 
+def _number(text: str) -> int | Decimal | None:
+    """A number as JSON writes it; None where it has more places than anybody writes out."""
+    if text.lstrip("-").isdigit() and len(text) < MAX_EXPONENT:
+        return int(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if abs(number.adjusted()) <= MAX_EXPONENT else None
+
+
 class _Reader:
     __slots__ = ("at", "depth", "holes", "is_sensitive", "origin", "text")
 
@@ -262,9 +274,10 @@ class _Reader:
         found = _NUMBER.match(self.text, self.at)
         if not found:
             raise self._error(f"unexpected {self._peek()!r}")
+        number = _number(found.group())
+        if number is None:
+            raise self._error("a number too large or too small to write out")
         start, self.at = self.at, found.end()
-        text = found.group()
-        number = int(text) if text.lstrip("-").isdigit() and len(text) < 400 else Decimal(text)
         return self._known(number, start)
 
     def _known(self, value: Scalar, start: int) -> Known:

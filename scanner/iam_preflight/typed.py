@@ -182,7 +182,7 @@ class Reader:
                     if (low is None or number >= low) and (high is None or number <= high):
                         return number
                     limits = f"from {low}" + (f" to {high}" if high is not None else "")
-                    return self.fault(node, key, f"expected a number {limits}, not {text}")
+                    return self.fault(node, key, f"expected a number {limits}, not {text[:60]}")
             case types.DateType():
                 try:
                     return dt.date.fromisoformat(text)
@@ -190,7 +190,7 @@ class Reader:
                     pass
             case _:
                 pass
-        return self.fault(node, key, f"expected {_describe(kind)}, not {text!r}")
+        return self.fault(node, key, f"expected {_describe(kind)}, not {text[:60]!r}")
 
     def _text(self, node: Node, text: str, kind: types.StrType, key: str) -> Any:
         if kind.pattern is not None and not re.search(kind.pattern, text[:2000]):

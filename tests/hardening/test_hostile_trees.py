@@ -313,6 +313,34 @@ def test_what_is_no_text_is_no_crash(name: str, data: bytes) -> None:
         assert problem.kind in (ProblemKind.SYNTAX, ProblemKind.UNREADABLE)
 
 
+NUMBERS = ("1e999999", "-10e999999999999999999", "1e-99999999", "7" * 400, "7" * 5_000)
+PLANNED = """{"format_version": "1.2", "planned_values": {"root_module": {"resources": [
+  {"address": "aws_iam_role.a", "mode": "managed", "type": "aws_iam_role", "name": "a", "values":
+    {"name": "a", "max_session_duration": %s, "assume_role_policy": "{\\"Version\\": %s}"}}
+]}}, "resource_changes": [], "configuration": {"root_module": {}}}"""
+TAKEN_FOR_NUMBERS = {
+    "main.tf.json": '{"resource": {"aws_iam_role": {"a":'
+    ' {"name": %s, "max_session_duration": %s}}}}',
+    "main.tf": 'resource "aws_iam_role" "a" {\n  name = jsondecode("%s")\n'
+    "  max_session_duration = %s\n  assume_role_policy = jsonencode({ Statement = [{"
+    ' Effect = "Allow", Action = "sts:AssumeRole", Principal = { AWS = "*" } }] })\n}\n',
+    "t.yaml": "Resources:\n  A:\n    Type: AWS::IAM::Role\n    Properties:\n"
+    "      RoleName: %s\n      MaxSessionDuration: %s\n",
+    "t.json": '{"Resources": {"A": {"Type": "AWS::IAM::Role", "Properties":'
+    ' {"RoleName": {"Fn::Join": ["", ["a", %s]]}, "MaxSessionDuration": %s}}}}',
+    "plan.json": PLANNED,
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number[:12])
+@pytest.mark.parametrize("name", TAKEN_FOR_NUMBERS)
+def test_numbers_too_large_to_write_out_are_not_written_out(name: str, number: str) -> None:
+    report = scan_files({name: TAKEN_FOR_NUMBERS[name] % (number, number)}, load_rules())
+    kinds = {problem.kind for problem in report.problems}
+    assert kinds <= {ProblemKind.SYNTAX, ProblemKind.UNREADABLE, ProblemKind.EVALUATION}
+    assert all(len(problem.message) < 200 for problem in report.problems)
+
+
 def test_a_plan_that_is_no_text_is_named() -> None:
     plan = b'{"format_version": "1.2", "terraform_version": "\x80", "resource_changes": []}'
     ((code, message),) = told(text("plan.json", plan))

@@ -11,16 +11,13 @@ from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 from typing import TypeAlias
 
-from iam_preflight.values import Known, Value
+from iam_preflight.values import MAX_EXPONENT, Known, Value
 
 Number: TypeAlias = "int | Decimal"
 
 BITS = 512
 MAX_DIGITS = 156
 """So many decimal digits tell any two 512-bit numbers apart."""
-
-MAX_EXPONENT = 4096
-"""Decimal places beyond which a number is too large (or small) to write out."""
 
 
 class NumberError(ArithmeticError):

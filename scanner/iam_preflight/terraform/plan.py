@@ -10,6 +10,7 @@ Large plans are read in linear memory: values stay raw bytes until somebody want
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,8 @@ class _Document(msgspec.Struct):
     configuration: _Configuration = msgspec.field(default_factory=_Configuration)
 
 
+MOST_DIGITS = 4000
+"""Python makes no number of many more digits than this."""
 ZIP = b"PK\x03\x04"
 
 
@@ -191,7 +194,10 @@ def read_plan(workspace: Workspace, path: str) -> Plan | None:
         workspace.problems.append(Problem(ProblemKind.UNREADABLE, message, path))
         return None
     try:
-        source.data.decode()  # values are looked into later, and must not fail then
+        # values are looked into later, and must not fail then
+        source.data.decode()
+        if _has_endless_number(source.data):
+            raise msgspec.DecodeError("a number of thousands of digits")
         document = msgspec.json.decode(source.data, type=_Document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         message = f"not a plan that can be read: {error}"
@@ -211,6 +217,12 @@ def read_plan(workspace: Workspace, path: str) -> Plan | None:
     )
     _keep_secrets(workspace, plan)
     return plan
+
+
+def _has_endless_number(data: bytes) -> bool:
+    """Whether so many digits follow each other that one of the blocks here has nothing else."""
+    size = MOST_DIGITS // 2
+    return any(data[at : at + size].isdigit() for at in range(0, len(data) - size + 1, size))
 
 
 def _keep_secrets(workspace: Workspace, plan: Plan) -> None:
@@ -301,7 +313,16 @@ def without_keys(address: str) -> str:
 
 
 def decoded(raw: msgspec.Raw) -> Any:
-    return msgspec.json.decode(raw)
+    """A part of a plan; a number that no float holds is its text."""
+    return _DECODER.decode(raw)
+
+
+def _float(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_float)
 
 
 def as_mapping(data: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from iam_preflight.terraform.plan import (
     INDEX,
     Planned,
     as_mapping,
+    decoded,
     without_keys,
 )
 from iam_preflight.values import Known, Reference, Value
@@ -138,7 +139,7 @@ class Follower:
         config = self.plan.by_config.get(without_keys(planned.base))
         if config is None or len(rest) != 1 or not isinstance(rest[0], str):
             return None
-        expression = msgspec.json.decode(config.for_each_expression)
+        expression = decoded(config.for_each_expression)
         references = references_of(expression)
         if len(references) != 1:
             return None
@@ -155,7 +156,7 @@ class Follower:
         call = self.plan.calls.get(without_keys(module))
         if call is None:
             return None
-        arguments = msgspec.json.decode(call.expressions)
+        arguments = decoded(call.expressions)
         expression = arguments.get(name) if isinstance(arguments, dict) else None
         if not isinstance(expression, dict):
             return None
@@ -180,7 +181,7 @@ class Follower:
             return None
         inside = self.plan.modules.get(without_keys(child))
         output = inside.outputs.get(rest[0]) if inside is not None else None
-        expression = msgspec.json.decode(output.expression) if output is not None else None
+        expression = decoded(output.expression) if output is not None else None
         if not isinstance(expression, dict):
             return None
         if "constant_value" in expression:

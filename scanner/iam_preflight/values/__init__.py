@@ -52,6 +52,7 @@ from iam_preflight.values.kinds import (
     is_null,
 )
 from iam_preflight.values.texts import (
+    MAX_EXPONENT,
     bool_of,
     join_parts,
     number_of,
@@ -72,6 +73,7 @@ from iam_preflight.values.walks import (
 __all__ = [
     "MASK",
     "MAX_ARMS",
+    "MAX_EXPONENT",
     "Absent",
     "Assumption",
     "Assumptions",

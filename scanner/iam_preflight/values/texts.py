@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
 
 
+MAX_EXPONENT = 4096
+"""Decimal places beyond which a number is too large (or small) to write out."""
+LARGEST = 2**63
+
+
 def parts_of(value: Value) -> tuple[Fragment | Unknown, ...] | None:
     """A string value as its parts; None when it is not a string."""
     if isinstance(value, Known):  # nearly always: before `match`, which looks at each field
@@ -103,14 +108,20 @@ def bool_of(value: Value | None) -> bool | None:
 
 
 def number_of(value: Value | None) -> int | float | None:
+    """The number that a value is or says; None also for one larger than any that AWS takes."""
+    number = _number_of(value)
+    return number if number is not None and abs(number) < LARGEST else None
+
+
+def _number_of(value: Value | None) -> int | float | None:
     match value:
         case Known(value=bool()):
             return None
-        case Known(value=int() | float() as number):
-            return number
         case Known(value=Decimal() as number):
             return int(number) if number == number.to_integral_value() else float(number)
-        case Known(value=str(text)):
+        case Known(value=int() | float() as number):
+            return number
+        case Known(value=str(text)) if len(text) < MAX_EXPONENT:
             try:
                 return int(text)
             except ValueError:

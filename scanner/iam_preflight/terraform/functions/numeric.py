@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.terraform import numbers
 from iam_preflight.terraform.functions.arguments import Function, Invocation, WrongArguments
+from iam_preflight.values import MAX_EXPONENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +85,7 @@ def _parseint(call: Invocation, arguments: tuple[Value, ...]) -> Value:
         if not 0 <= value < base:
             raise WrongArguments
         total = total * base + value
-    if not digits or len(digits) > numbers.MAX_EXPONENT:
+    if not digits or len(digits) > MAX_EXPONENT:
         raise WrongArguments
     return call.known(-total if text.startswith("-") else total)
 
