@@ -81,3 +81,33 @@ def test_who_may_do_less_can_still_win() -> None:
 def test_who_is_meant_to_be_powerful_does_not_escalate(setting: str) -> None:
     settings = structs.replace(Settings(), **{setting: ("it",)})
     assert "ESC-001" not in told(scanned('["iam:PutRolePolicy", "s3:GetObject"]', settings))
+
+
+def told_under(condition: str) -> dict[str, str]:
+    """What is said of a role that may do everything under a condition, by rule."""
+    role = ROLE % '"*"'
+    limited = role.replace('Resource = "*" }', f'Resource = "*", Condition = {{ {condition} }} }}')
+    assert limited != role
+    report = scan_files({"main.tf": limited}, load_rules(), ScanOptions(settings=Settings()))
+    return {finding.rule: finding.message for finding in report.shown}
+
+
+def test_everything_in_a_region_without_iam_makes_nobody_administrator() -> None:
+    ireland = 'StringEquals = { "aws:RequestedRegion" = "eu-west-1" }'
+    told_of = told_under(ireland)
+    assert "limited only by a condition" in told_of["LEAST-001"]
+    assert "ESC-001" not in told_of
+    assert "ESC-001" in told_under(ireland.replace("eu-west-1", "us-east-1"))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'NotIpAddress = { "aws:SourceIp" = "192.0.2.0/24" }',
+        'Bool = { "aws:MultiFactorAuthPresent" = "false" }',
+    ],
+)
+def test_it_takes_no_sum_where_one_policy_says_as_much(condition: str) -> None:
+    rules = told_under(condition)
+    assert "LEAST-001" in rules
+    assert "LEAST-007" not in rules

@@ -212,6 +212,38 @@ def test_a_key_of_another_service_is_never_there():
     assert verdict("iam:CreateUser", USER, identity=(lax,)) is Truth.YES
 
 
+def in_region(operator, *regions):
+    return {"Condition": {operator: {"aws:RequestedRegion": list(regions)}}}
+
+
+@pytest.mark.parametrize(
+    ("operator", "regions", "action", "expected"),
+    [
+        ("StringEquals", ("eu-west-1",), "iam:PutRolePolicy", Truth.NO),
+        ("StringLike", ("eu-*",), "iam:PutRolePolicy", Truth.NO),
+        ("StringEqualsIfExists", ("eu-west-1",), "organizations:LeaveOrganization", Truth.NO),
+        ("StringNotEquals", ("eu-west-1",), "iam:PutRolePolicy", Truth.YES),
+        # which partition it is decides
+        ("StringEquals", ("eu-west-1", "us-east-1"), "iam:PutRolePolicy", Truth.MAYBE),
+        ("StringEquals", ("«var.region»",), "iam:PutRolePolicy", Truth.MAYBE),
+        # passing a role is a part of requests to other services
+        ("StringEquals", ("eu-west-1",), "iam:PassRole", Truth.MAYBE),
+        ("StringEquals", ("eu-west-1",), "sts:AssumeRole", Truth.MAYBE),
+    ],
+)
+def test_requests_to_global_services_go_to_one_region(operator, regions, action, expected):
+    held = policy(allow("*", **in_region(operator, *regions)))
+    assert verdict(action, ROLE, identity=(held,)) is expected
+
+
+def test_a_deny_outside_some_regions_takes_global_services_in():
+    fenced = deny("*", **in_region("StringNotEquals", "eu-west-1"))
+    spared = deny(None, NotAction="iam:*", **in_region("StringNotEquals", "eu-west-1"))
+    del spared["Action"]
+    assert verdict("iam:GetRole", ROLE, identity=(policy(allow("*"), fenced),)) is Truth.NO
+    assert verdict("iam:GetRole", ROLE, identity=(policy(allow("*"), spared),)) is Truth.YES
+
+
 def test_statements_that_hang_on_a_choice_are_maybes():
     held = policy(allow("*", "arn:aws:s3:::data/${aws:username}/*"))
     assert verdict(arn="arn:aws:s3:::data/bob/x", identity=(held,)) is Truth.MAYBE

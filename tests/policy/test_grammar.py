@@ -88,6 +88,7 @@ def test_legal_statements_have_no_problem(elements, use):
         ),
         ({"Resource": "arn:*"}, DocumentUse.SCP, 'resource "arn:*" does not name a service'),
         ({"Action": None, "NotAction": []}, DocumentUse.IDENTITY, "NotAction is empty"),
+        ({"Principal": {}}, DocumentUse.RESOURCE, "Principal names nobody"),
         (
             {"Condition": {"DateLessThan": {"aws:CurrentTime": "tomorrow"}}},
             DocumentUse.IDENTITY,

@@ -105,6 +105,8 @@ def strength(action, **condition):
         ),
         ("s3:GetObject", {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, 1),
         ("s3:GetObject", {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, 1),
+        ("iam:CreateUser", {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, 3),
+        ("iam:CreateUser", {"StringEquals": {"aws:RequestedRegion": "us-east-1"}}, 1),
         ("s3:GetObject", {"Bool": {"aws:MultiFactorAuthPresent": "true"}}, 1),
         ("s3:GetObject", {"DateLessThan": {"aws:CurrentTime": "2030-01-01T00:00:00Z"}}, 1),
         ("s3:GetObject", {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}, 0),

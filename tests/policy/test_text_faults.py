@@ -17,6 +17,27 @@ def faults(statement, version="2012-10-17"):
 
 
 @pytest.mark.parametrize(
+    ("operator", "key", "value", "is_fault"),
+    [
+        ("ArnEquals", "aws:SourceArn", "arn:aws:iam::111122223333:role/app", True),
+        ("StringNotEquals", "aws:SourceArn", "arn:aws:iam::111122223333:user/ann", True),
+        ("ArnLike", "aws:SourceArn", "arn:aws:iam::111122223333:root", True),
+        ("ArnLike", "aws:SourceArn", "arn:aws:sts::111122223333:assumed-role/app/*", True),
+        ("ArnLike", "aws:SourceArn", "arn:aws:sns:eu-west-1:111122223333", True),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::11112222333:role/app", True),
+        ("ArnLike", "aws:PrincipalArn", "arn:aws:iam::111122223333:role/app", False),
+        ("ArnLike", "aws:SourceArn", "arn:aws:sns:eu-west-1:111122223333:*", False),
+        ("ArnLike", "aws:SourceArn", "arn:aws:sns:*", False),
+        ("ArnEquals", "aws:SourceArn", "arn:aws:iam::111122223333:oidc-provider/x", False),
+        ("StringEquals", "aws:PrincipalTag/home", "arn:aws:s3:orders", False),
+    ],
+)
+def test_arns_in_conditions_that_no_request_carries(operator, key, value, is_fault):
+    found = faults({"Resource": "*", "Condition": {operator: {key: value}}})
+    assert len(found) == is_fault
+
+
+@pytest.mark.parametrize(
     "arn",
     [
         "arn:aws:iam::12345:role/x",

@@ -22,7 +22,7 @@ MEANT = {
     "rules/LEAST-014/cloudformation/bad_what_stands_for_nothing.yaml:17:E3510",
     "rules/LEAST-014/cloudformation/bad_what_stands_for_nothing.yaml:37:E1029",
     "rules/LEAST-014/cloudformation/bad_what_stands_for_nothing.yaml:96:E3510",
-    "rules/LEAST-014/cloudformation/bad_what_stands_for_nothing.yaml:121:E3512",
+    "rules/LEAST-014/cloudformation/bad_what_stands_for_nothing.yaml:151:E3512",
 }
 
 

@@ -183,6 +183,8 @@ def _but(severity: Severity, exposure: Exposure) -> str:
     """What keeps it from being critical, as far as it is not plain."""
     if severity is Severity.CRITICAL or not exposure.holders:
         return ""
+    if exposure.opening.is_restricted(admin_probes()):
+        return ", limited only by a condition"
     if any(holder.boundary is not None for holder in exposure.holders):
         return ", limited only by a permissions boundary"
     return ", limited only by other policies"

@@ -28,20 +28,22 @@ class UnknownName(Rule):
 
     Also what AWS refuses when it is deployed: misspelt elements, actions without a service,
     resources that are no ARN, unknown operators, lists in lists, `Principal` where it has no
-    place or lacks, principals that cannot be one (a group, the name of a role), services whose
-    name cannot be one (`codebuild.amazon.com`, `ec2.amazonaws`).
+    place, lacks or names nobody, principals that cannot be one (a group, the name of a role),
+    services whose name cannot be one (`codebuild.amazon.com`, `ec2.amazonaws`).
 
     And what AWS takes, but never matches:
 
     - an action on resources of which it takes none: `s3:ListBucket` on `arn:aws:s3:::orders/*`,
       `s3:GetObject` on `arn:aws:s3:::orders`, `kms:Decrypt` on an alias, a queue in no account;
-    - an ARN that lacks fields, or has a number of 11 digits where an account belongs;
+    - an ARN that lacks fields, or has a number of 11 digits where an account belongs, in a
+      condition too; a user or role as `aws:SourceArn`, which names what a service acts for;
     - `${…}` that is no policy variable (in CloudFormation, `Fn::Sub` is missing), stands under an
       operator that reads none, or in a document without `"Version": "2012-10-17"`;
     - a condition whose operator or values do not fit its key: `Bool` on `aws:SourceArn`, a network
       under `StringEquals` on `aws:SourceIp`, a private network on it, a `*` under `StringEquals` on
       a key of AWS's own, `aws:TagKeys` without `ForAnyValue` or `ForAllValues`, a tag that no
-      request for the actions carries. Medium where everything passes an Allow: where the operator
+      request for the actions carries, `aws:RequestedRegion` of `eu-west-1` for IAM, whose requests
+      go to `us-east-1`. Medium where everything passes an Allow: where the operator
       is negated, `Bool` takes true and false, or `ForAllValues` asks a key of one value, without
       which requests pass.
 
@@ -89,6 +91,7 @@ class UnknownName(Rule):
         ),
         "access-analyzer": (
             "INVALID_ACTION",
+            "EMPTY_OBJECT_PRINCIPAL",
             "INVALID_SERVICE_IN_ACTION",
             "PRIVATE_IP_ADDRESS",
             "TYPE_MISMATCH_IP_RANGE",

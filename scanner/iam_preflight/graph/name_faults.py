@@ -19,7 +19,7 @@ from iam_preflight.knowledge.legacy import legacy_names
 from iam_preflight.policy.condition_types import type_fault
 from iam_preflight.policy.grammar import grammar_problems
 from iam_preflight.policy.idle_actions import idle_actions
-from iam_preflight.policy.idle_conditions import never_carried
+from iam_preflight.policy.idle_conditions import in_other_region, never_carried
 from iam_preflight.policy.text_faults import text_faults
 
 if TYPE_CHECKING:
@@ -74,6 +74,15 @@ def name_faults(policy: Policy, graph: Graph) -> Iterator[NameFault]:
                 f"no request for {listed(a.text for a in statement.actions)} carries "
                 f"{condition.key.text}, so that nothing is allowed",
                 "use a key that requests for these actions carry",
+                statement,
+            )
+        for other in in_other_region(statement, catalog):
+            names = listed(pattern.text for pattern in other.actions)
+            end = "it does not allow them" if statement.is_allow else "it does not deny them"
+            yield NameFault(
+                other.condition.span,
+                f"requests for {names} go to {other.home} from wherever they come, so that {end}",
+                "name them in a statement without this condition, or take them out",
                 statement,
             )
         yield from _of_resources(statement, catalog)

@@ -28,7 +28,7 @@ from iam_preflight.policy.match import text_matches
 from iam_preflight.policy.truth import Doubt, Truth, all_of, any_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from iam_preflight.policy.automaton import Tokens
     from iam_preflight.policy.context import Context, Values
@@ -59,6 +59,9 @@ KNOWN_OPERATORS = frozenset(
 
 _ADDRESS = "aws:sourceip"
 """In every request but those that come by an endpoint of a VPC."""
+
+REGION = "aws:requestedregion"
+"""The region whose endpoint a request goes to; in every request."""
 
 TIMES = {"aws:currenttime": True, "aws:epochtime": True, "aws:tokenissuetime": False}
 """Keys that hold a moment no earlier than now, and whether every request carries them."""
@@ -125,6 +128,13 @@ class ConditionMatcher:
         if self.condition.assumptions and truth is not Truth.YES:
             return Truth.MAYBE, doubt | Doubt.ASSUMPTION
         return truth, doubt if truth is Truth.MAYBE else Doubt.NONE
+
+    def holds_in(self, regions: Iterable[str], context: Context) -> tuple[Truth, Doubt]:
+        """Whether it is met where requests go to the region named for their partition."""
+        answers = [self.holds(context.with_keys({REGION: region})) for region in regions]
+        if len({truth for truth, _ in answers}) == 1:
+            return answers[0]
+        return Truth.MAYBE, Doubt.CONDITION
 
     def _holds(self, context: Context) -> tuple[Truth, Doubt]:
         if self.key is None or not self._known:

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 
 from iam_preflight.knowledge.actionset import ActionSet, bits_of
 from iam_preflight.knowledge.catalog import catalog as shipped_catalog
+from iam_preflight.knowledge.home_regions import home_regions
 from iam_preflight.policy.callers import Caller, CallerKind, Via
 from iam_preflight.policy.conditions import date_of
 from iam_preflight.policy.context import UNKNOWN_CONTEXT, Context, pattern_text
@@ -303,7 +304,8 @@ class _Case:
         if not matcher.conditions or about[0] is Truth.NO:
             return matcher.standing, about
         never = self.evaluator.never(self.action)
-        holds = matcher.conditions_hold(context, never, self.evaluator.since)
+        homes = home_regions(self.action)
+        holds = matcher.conditions_hold(context, never, self.evaluator.since, homes)
         return matcher.standing, about, holds
 
     # ---- how they add up

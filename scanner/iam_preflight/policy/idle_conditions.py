@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from iam_preflight.knowledge.catalog import Presence
-from iam_preflight.policy.conditions import ConditionMatcher
+from iam_preflight.knowledge.home_regions import home_regions
+from iam_preflight.policy.conditions import REGION, ConditionMatcher
 from iam_preflight.policy.context import UNKNOWN_CONTEXT
 from iam_preflight.policy.effective import statement_actions
 from iam_preflight.policy.scope import Strength, judge
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.knowledge.catalog import Catalog
-    from iam_preflight.policy.document import Condition, Statement
+    from iam_preflight.policy.document import Condition, Pattern, Statement
     from iam_preflight.policy.scope import Judgement
 
 MAX_ACTIONS = 600
@@ -118,6 +119,32 @@ def never_carried(statement: Statement, catalog: Catalog) -> Iterator[Condition]
         if key is not None and key.is_global and key.presence is Presence.LISTED:
             if _asks_in_vain(condition, actions, catalog):
                 yield condition
+
+
+class OtherRegion(Struct, frozen=True):
+    """A condition on the region, and actions whose requests all go to another one."""
+
+    condition: Condition
+    actions: tuple[Pattern, ...]
+    home: str
+
+
+def in_other_region(statement: Statement, catalog: Catalog) -> Iterator[OtherRegion]:
+    """The conditions on the region that some named actions of global services never meet."""
+    named = [] if statement.is_not_action else [a for a in statement.actions if a.is_known]
+    for condition in statement.conditions:
+        if condition.key_name != REGION or condition.assumptions:
+            continue
+        matcher = ConditionMatcher(condition, False)
+        missed = tuple(
+            pattern
+            for pattern in named
+            if catalog.expand(pattern.text)
+            and (homes := home_regions(pattern.text))
+            and matcher.holds_in(homes, UNKNOWN_CONTEXT)[0] is Truth.NO
+        )
+        if missed:
+            yield OtherRegion(condition, missed, home_regions(missed[0].text)[0])
 
 
 def _asks_in_vain(condition: Condition, actions: ActionSet, catalog: Catalog) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.policy.callers import CallerKind, Via, is_namesake, names
 from iam_preflight.policy.conditions import (
+    REGION,
     ConditionMatcher,
     UnresolvedVariableError,
     variables_from,
@@ -347,15 +348,19 @@ class StatementMatcher:
         context: Context,
         never: Callable[[str], bool] | None = None,
         since: Decimal | None = None,
+        homes: tuple[str, ...] = (),
     ) -> Answer:
         """Whether all conditions are met.
 
-        `never` knows keys that no such request carries; no request is made before `since`.
+        `never` knows keys that no such request carries; no request is made before `since`, and
+        all go to one of `homes`, if there are any.
         """
         truth, doubt = YES
         for condition in self.conditions:
             if never is not None and condition.key is not None and never(condition.key):
                 one: Answer = condition.when_absent(), Doubt.NONE
+            elif homes and condition.key == REGION:
+                one = condition.holds_in(homes, context)
             else:
                 one = condition.holds(context, since)
             if one[0] is Truth.NO:

@@ -266,7 +266,7 @@ class _Reader:
     def _check_elements(
         self, value: Mapping, entries: dict[str, Value], key_spans: dict[str, Span]
     ) -> None:
-        """What no use of a document makes good: an element and its opposite, empty lists."""
+        """What no use of a document makes good: an element and its opposite, empty ones."""
         for element in ("Action", "Resource", "Principal"):
             opposite = f"Not{element}"
             if element in entries and opposite in entries:
@@ -275,6 +275,9 @@ class _Reader:
         for element in ("Action", "NotAction", "Resource", "NotResource"):
             if _is_empty(entries.get(element)):
                 self._problem(f"{element} is empty", key_spans.get(element, value.span))
+        for element in ("Principal", "NotPrincipal"):
+            if isinstance(named := entries.get(element), Mapping) and not named.entries:
+                self._problem(f"{element} names nobody", key_spans.get(element, value.span))
 
     def _effects(self, value: Value | None, span: Span) -> list[tuple[Assumptions, Effect, bool]]:
         if value is None:

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from iam_preflight.knowledge.catalog import Restriction
+from iam_preflight.knowledge.home_regions import home_regions
 from iam_preflight.policy.automaton import ANY, ANY_INSIDE, ONE
 from iam_preflight.policy.conditions import (
     KNOWN_OPERATORS,
+    REGION,
     TEXT_OPERATORS,
     TIMES,
+    ConditionMatcher,
     compare,
     network_of,
 )
+from iam_preflight.policy.context import UNKNOWN_CONTEXT
 from iam_preflight.policy.globs import (
     ARN_COLONS,
     Relation,
@@ -216,6 +220,11 @@ def _judge(condition: Condition, statement: Statement, action: str, catalog: Cat
             Strength.NOTHING,
             f"no request for {action} carries {name}, and without it anyone passes",
         )
+    homes = home_regions(action) if condition.key_name == REGION else ()
+    if homes:
+        truth, _ = ConditionMatcher(condition, False).holds_in(homes, UNKNOWN_CONTEXT)
+        if truth is Truth.NO:
+            return found(Strength.NEVER, f"requests for {action} only go to {homes[0]}")
     if how.base == "null":
         wants_absence = any(value.text.lower() == "true" for value in condition.values)
         if wants_absence:

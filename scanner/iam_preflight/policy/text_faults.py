@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.knowledge.catalog import Catalog
-    from iam_preflight.policy.document import Document, Pattern, Statement
+    from iam_preflight.policy.document import Condition, Document, Pattern, Statement
 
 _HOLE = "\ue000"
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+|global")
@@ -28,6 +28,8 @@ _WORD = re.compile(r"[a-z0-9-]+")
 """What may be meant as a region; all else stands for one that is put in later."""
 _ACCOUNT_DIGITS = 12
 _VARIABLE = re.compile(r"\$\{([^{}]*)(\}?)")
+_IDENTITY = re.compile(r"iam:(?:root$|user/|role/|group/)|sts:assumed-role/")
+_COMPARE_ARNS = ("arnequals", "arnlike", "stringequals", "stringlike")
 _CHARACTERS = ("*", "?", "$")
 """`${*}` is the character itself."""
 
@@ -52,10 +54,12 @@ def text_faults(document: Document, statement: Statement, catalog: Catalog) -> I
             yield fault
     for condition in statement.conditions:
         reads_variables = condition.operator.base in TEXT_OPERATORS
+        takes_arns = condition.operator.base in _COMPARE_ARNS and _is_of_arns(condition, catalog)
         for value in condition.values:
-            if reads_variables:
+            fault = arn_fault(value) or _caller_fault(value, condition) if takes_arns else None
+            if fault is None and reads_variables:
                 fault = _variable_fault(value, document, catalog)
-            else:
+            elif fault is None:
                 fault = _unread_variable(value, condition.operator.name, document)
             if fault is not None:
                 yield fault
@@ -82,6 +86,25 @@ def arn_fault(pattern: Pattern) -> TextFault | None:
         why = f'"{account}" in "{text}" is not an account id, which has {_ACCOUNT_DIGITS} digits'
         return TextFault(pattern, why, "correct the number; zeros at its beginning belong to it")
     return None
+
+
+def _is_of_arns(condition: Condition, catalog: Catalog) -> bool:
+    key = catalog.condition_key(condition.key_name) if condition.key.is_known else None
+    return key is not None and key.type == "ARN"
+
+
+def _caller_fault(pattern: Pattern, condition: Condition) -> TextFault | None:
+    """Why no request is made for the sake of a user or role: services act for resources.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-sourcearn
+    """
+    fields = pattern.text.split(":", ARN_COLONS)
+    if condition.key_name != "aws:sourcearn" or len(fields) <= ARN_COLONS or pattern.is_sensitive:
+        return None
+    if not _IDENTITY.match(":".join((fields[2], fields[ARN_COLONS]))):
+        return None
+    why = f'"{pattern.text}" is never aws:SourceArn, which names what a service acts for'
+    return TextFault(pattern, why, "name the caller in Principal, or under aws:PrincipalArn")
 
 
 def _variable_fault(pattern: Pattern, document: Document, catalog: Catalog) -> TextFault | None:
