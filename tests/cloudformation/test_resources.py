@@ -500,6 +500,29 @@ def test_a_loop_over_what_is_not_known_is_one_instance():
     assert show(role.get("name")) == "«Env of Envs»-ci"
 
 
+@pytest.mark.parametrize("over", ["!Ref Other", "!GetAtt Other.Arn", "!Ref Rolea", "!Ref Nobody"])
+def test_a_loop_over_a_resource_is_over_nothing_known(over):
+    found, _ = load(f"""
+        Resources:
+          Fn::ForEach::Envs:
+            - Env
+            - {over}
+            - Role${{Env}}: {{Type: "AWS::IAM::Role"}}
+          Other: {{Type: "AWS::IAM::User"}}
+        """)
+    assert [resource.address for resource in found][1:] == ["Other"]
+    assert found[0].address.startswith("Role«Env of ")
+
+
+def test_a_type_that_refers_to_a_resource_is_none():
+    (other,), _ = load("""
+        Resources:
+          Role: {Type: !Ref Other}
+          Other: {Type: "AWS::IAM::User"}
+        """)
+    assert other.address == "Other"
+
+
 def test_policies_as_text_have_places_in_the_file():
     (role,), _ = load("""
         Parameters: {Account: {Type: String}}

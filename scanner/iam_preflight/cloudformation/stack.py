@@ -133,6 +133,7 @@ class Stack:
         self.scope = Scope(self, assumptions)
         self._formulas: dict[str, Formula | None] = {}
         self._nodes: dict[str, Node] = {}
+        self._definitions: dict[str, Definition] | None = None
         self._children: dict[str, Stack | None] = {}
         self._references: dict[str, str] = {}
         self._hops = 0
@@ -298,9 +299,19 @@ class Stack:
 
     # ---- resources
 
-    @functools.cached_property
+    @property
     def definitions(self) -> dict[str, Definition]:
-        """The resources of the template by logical id, loops written out."""
+        """The resources of the template by logical id, loops written out.
+
+        Who asks while they are being written out finds none: what a loop is over, or a type,
+        cannot depend on a resource.
+        """
+        if self._definitions is None:
+            self._definitions = {}
+            self._definitions = self._define_all()
+        return self._definitions
+
+    def _define_all(self) -> dict[str, Definition]:
         section = self.template.section("Resources")
         found: dict[str, Definition] = {}
         if section is None:
