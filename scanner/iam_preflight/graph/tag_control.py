@@ -184,7 +184,7 @@ def _is_for_oneself(statement: Statement) -> bool:
 
 
 def _guards(statement: Statement, lock: Lock) -> bool:
-    """Whether a statement lets somebody set tags, but not this one, or not later."""
+    """Whether a statement lets somebody set tags, but not this one, not later, or not before."""
     for condition in statement.conditions:
         name = condition.key_name
         if name == TAG_KEYS:
@@ -195,6 +195,8 @@ def _guards(statement: Statement, lock: Lock) -> bool:
             return True
         elif lock.whose is Whose.RESOURCE and name.endswith(f"tag/{lock.key}"):
             return not name.startswith(PRINCIPAL_TAG)
+        elif condition.span == lock.place and statement.is_allow:
+            return True  # the permission to tag lies behind the lock itself
     return False
 
 
