@@ -33,6 +33,8 @@ class ProblemKind(Enum):
     """The shipped AWS data is old."""
     ACCOUNT_CONTEXT = "SCAN-909"
     """A snapshot of an account that is truncated, old, contradictory, or something else."""
+    FAULT = "SCAN-910"
+    """A file, root module or stack that we failed on: the others went on."""
 
 
 FAILS_THE_SCAN = frozenset(
@@ -42,6 +44,7 @@ FAILS_THE_SCAN = frozenset(
         ProblemKind.RULE_CRASH,
         ProblemKind.LIMIT,
         ProblemKind.ACCOUNT_CONTEXT,
+        ProblemKind.FAULT,
     }
 )
 """Kinds after which the scan cannot vouch for the code: exit code 4."""

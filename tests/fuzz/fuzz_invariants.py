@@ -94,7 +94,7 @@ def check_value(value: Value) -> None:
 
 def check_problems(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        assert problem.kind is not ProblemKind.RULE_CRASH, problem.message
+        assert problem.kind not in (ProblemKind.RULE_CRASH, ProblemKind.FAULT), problem.message
         assert problem.message
         if problem.span is not None:
             check_span(problem.span)

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from iam_preflight.cloudformation.parameters import read_parameters
 from iam_preflight.cloudformation.scan import TemplateScan
+from iam_preflight.faults import KeptTo
 from iam_preflight.timing import TIMEOUT
 
 if TYPE_CHECKING:
@@ -36,4 +37,5 @@ def load_templates(
     """Every resource of the wanted types in every file that is a template, stack by stack."""
     scan = TemplateScan(workspace, files, read_parameters(options.parameters), options.timeout)
     for stack in scan.stacks:
-        yield from stack.resources(is_wanted)
+        with KeptTo(stack.template.path, workspace.problems):
+            yield from stack.resources(is_wanted)

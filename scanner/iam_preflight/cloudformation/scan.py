@@ -31,6 +31,7 @@ from iam_preflight.cloudformation.template import (
 )
 from iam_preflight.collector import no_collection
 from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.faults import KeptTo
 from iam_preflight.resources import Deployment, Framework, Provider
 from iam_preflight.templatetext import (
     TemplateError,
@@ -102,7 +103,8 @@ class TemplateScan:
             source = self.workspace.source(path)
             found: tuple[Template, ...] = ()
             if source is not None:
-                found = tuple(read_templates(source, self.workspace.problems))
+                with KeptTo(path, self.workspace.problems):
+                    found = tuple(read_templates(source, self.workspace.problems))
             for template in found:
                 self.workspace.code.add(path)
                 self.workspace.problems.extend(template.duplicates)
@@ -174,7 +176,9 @@ class TemplateScan:
         """The stacks that no other one nests; of those that nest each other, the first."""
         nested_in: dict[str, set[str]] = {}
         for stack in stacks:
-            nested_in[stack.template.path] = {child.template.path for child in _children(stack)}
+            nested_in[stack.template.path] = set()
+            with KeptTo(stack.template.path, self.workspace.problems):
+                nested_in[stack.template.path] |= {c.template.path for c in _children(stack)}
         targets = {path for paths in nested_in.values() for path in paths}
         roots = [stack for stack in stacks if stack.template.path not in targets]
         reached = _reachable([stack.template.path for stack in roots], nested_in)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct, field
 
 from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.faults import KeptTo
 from iam_preflight.terraform import tree
 
 if TYPE_CHECKING:
@@ -102,7 +103,11 @@ class Configuration:
             if source is None:
                 continue
             found = True
-            file = self.parse(source)
+            file = None
+            with KeptTo(path, self.problems):
+                file = self.parse(source)
+            if file is None:
+                continue
             if _is_override(name):
                 overrides.extend(file.blocks)
                 continue

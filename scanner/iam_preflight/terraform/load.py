@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct, field
 
+from iam_preflight.faults import KeptTo
 from iam_preflight.resources import Deployment, Framework
 from iam_preflight.terraform.configuration import Configuration
 from iam_preflight.terraform.inputs import Assignments, collect
@@ -73,19 +74,22 @@ def load_terraform(
     roots = find_roots(configuration, files, {unit.module for unit in units})
     joins: dict[str, Join] = {}
     for path in options.plans:
-        plan = read_plan(workspace, path)
-        if plan is None:
-            continue
-        directory = _root_of(configuration, plan, roots)
-        if directory is None or directory in joins:
-            yield from PlanReader(plan).resources(is_wanted)
-        else:
-            joins[directory] = Join(plan)
+        with KeptTo(path, workspace.problems):
+            plan = read_plan(workspace, path)
+            if plan is None:
+                continue
+            directory = _root_of(configuration, plan, roots)
+            if directory is None or directory in joins:
+                yield from PlanReader(plan).resources(is_wanted)
+            else:
+                joins[directory] = Join(plan)
     for directory in sorted({*roots, *joins}):
-        root = load_root(configuration, directory, options, joins.get(directory))
-        yield from resources_under(root, is_wanted)
+        with KeptTo(directory, workspace.problems):
+            root = load_root(configuration, directory, options, joins.get(directory))
+            yield from resources_under(root, is_wanted)
     for unit in units:
-        yield from resources_under(load_unit(configuration, unit, options), is_wanted)
+        with KeptTo(unit.directory, workspace.problems):
+            yield from resources_under(load_unit(configuration, unit, options), is_wanted)
 
 
 def resources_under(root: ModuleInstance, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:

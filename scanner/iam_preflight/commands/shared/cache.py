@@ -37,7 +37,9 @@ MAX_ENTRIES = 50
 """The oldest go when there are more."""
 
 _SUFFIX = ".iam-preflight-report"
-_PASSING = frozenset({ProblemKind.LIMIT.value, ProblemKind.RULE_CRASH.value})
+_PASSING = frozenset(
+    kind.value for kind in (ProblemKind.LIMIT, ProblemKind.RULE_CRASH, ProblemKind.FAULT)
+)
 """Problems that another try, with more time or memory, may not have."""
 
 
