@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import structs
 
+from iam_preflight.findings import Confidence
 from iam_preflight.registry import load_rules
 from iam_preflight.scan import Report, ScanOptions
 from iam_preflight.settings import Settings
@@ -111,3 +112,36 @@ def test_it_takes_no_sum_where_one_policy_says_as_much(condition: str) -> None:
     rules = told_under(condition)
     assert "LEAST-001" in rules
     assert "LEAST-007" not in rules
+
+
+CHOSEN = """
+Parameters:
+  Stage: { Type: String, Default: prod }
+Conditions:
+  IsSandbox: !Equals [!Ref Stage, sandbox]
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Principal: { Service: ec2.amazonaws.com }
+            Action: sts:AssumeRole
+      Policies:
+        - Fn::If:
+            - IsSandbox
+            - PolicyName: everything
+              PolicyDocument:
+                Version: "2012-10-17"
+                Statement: [{ Effect: Allow, Action: "*", Resource: "*" }]
+            - !Ref AWS::NoValue
+"""
+
+
+def test_what_follows_from_a_policy_is_no_surer_than_that_it_is_there() -> None:
+    report = scan_files({"role.yaml": CHOSEN}, load_rules(), ScanOptions(settings=Settings()))
+    administrator = next(f for f in report.shown if f.rule == "LEAST-001")
+    assert administrator.confidence < Confidence.HIGH
+    assert {"MFA-005", "SEG-001"} <= set(administrator.also)

@@ -11,6 +11,7 @@ from iam_preflight.rules import Rule
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.graph.exposure import Exposure
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.knowledge.catalog import Catalog
     from iam_preflight.policy.effective import Grant
@@ -72,10 +73,11 @@ class RemovalOfOthersMfa(Rule):
                 for grant in effective.grants(action):
                     if _is_about_everybody(grant, effective.catalog):
                         found.setdefault(grant.statement.index, []).append(grant)
+        exposures = {id(one.statement): one for one in graph.exposures.of(policy)}
         for grants in found.values():
-            yield self._finding(grants, policy)
+            yield self._finding(grants, policy, exposures.get(id(grants[0].statement)))
 
-    def _finding(self, grants: list[Grant], policy: Policy) -> Finding:
+    def _finding(self, grants: list[Grant], policy: Policy, exposure: Exposure | None) -> Finding:
         first, statement = grants[0], grants[0].statement
         names = " and ".join(grant.action for grant in grants[:2])
         severity, hint = Severity.HIGH, "scope it to arn:aws:iam::*:user/${aws:username}"
@@ -93,7 +95,9 @@ class RemovalOfOthersMfa(Rule):
             hint=hint,
             evidence=names,
             causes=(statement.span,),
-            assumptions=statement.assumptions,
+            assumptions=exposure.assumptions(first.pattern, first.resource)
+            if exposure is not None
+            else statement.assumptions,
         )
 
 

@@ -107,6 +107,7 @@ class GodModeRole(Rule):
             else "split it by function, with the actions that each function calls",
             evidence=principal.label,
             causes=(principal.resource.header,) if is_shared else _causes(principal, graph),
+            assumptions=graph.permissions.assumptions_as_administrator(principal),
         )
 
 

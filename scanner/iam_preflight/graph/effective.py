@@ -20,6 +20,7 @@ from iam_preflight.policy.document import (
 )
 from iam_preflight.policy.effective import Effective
 from iam_preflight.policy.evaluate import Evaluator, PolicySet
+from iam_preflight.policy.truth import Truth
 from iam_preflight.values import Reason, Unknown, text_of
 
 if TYPE_CHECKING:
@@ -161,6 +162,15 @@ class Permissions:
             for assumption in attachment.assumptions
         ]
         return tuple(dict.fromkeys(found))
+
+    def assumptions_as_administrator(self, principal: Principal) -> Assumptions:
+        """Under which assumptions it holds what makes it an administrator: as few as will do."""
+        documents = [attachment.policy.document for attachment in principal.held()]
+        alone = [d for d in documents if self.of_document(d).is_admin is Truth.YES]
+        if alone:
+            return min((self.assumptions(principal, (d,)) for d in alone), key=len)
+        grants = self.of(principal).administration.grants
+        return self.assumptions(principal, (grant.document for grant in grants))
 
 
 def _tag_keys(prefix: str, tags: Tags, tested: frozenset[str]) -> dict[str, ContextValue]:
