@@ -149,8 +149,8 @@ def test_a_folder_that_cannot_be_listed_is_named(
     (tmp_path / "main.tf").write_text(USER)
     listed = os.scandir
 
-    def refusing(path: Path) -> Any:
-        if path.name == "closed":
+    def refusing(path: str | Path) -> Any:
+        if Path(path).name == "closed":
             raise PermissionError(13, "Permission denied")
         return listed(path)
 
