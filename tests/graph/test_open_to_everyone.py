@@ -11,13 +11,11 @@ from iam_preflight.testing import scan_files
 
 
 def told(action, resource, condition, kind="aws_s3_bucket_policy", of="bucket"):
-    statement = {
-        "Effect": "Allow",
-        "Principal": "*",
-        "Action": action,
-        "Resource": resource,
-        "Condition": condition,
-    }
+    who = {"Principal": "*", "Condition": condition}
+    return told_of({"Effect": "Allow", "Action": action, "Resource": resource, **who}, kind, of)
+
+
+def told_of(statement, kind="aws_s3_bucket_policy", of="bucket"):
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     text = f"""
 resource "{kind}" "it" {{
@@ -198,3 +196,12 @@ def test_hint_is_in_the_language_of_the_code(name: str, text: str, hint: str) ->
     shown = scan_files({name: text}, load_rules()).shown
     (found,) = [one.hint for one in shown if one.rule == "ROLE-006"]
     assert hint in found
+
+
+@pytest.mark.parametrize(
+    ("left_out", "is_open"),
+    [("*", False), ({"AWS": "*"}, False), ({"AWS": "111122223333"}, True)],
+)
+def test_whoever_not_principal_leaves_is_let_in(left_out, is_open):
+    allowed = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": OBJECTS}
+    assert bool(told_of({**allowed, "NotPrincipal": left_out})) == is_open
