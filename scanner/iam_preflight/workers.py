@@ -69,12 +69,12 @@ def share(
     tickets, box = os.pipe()
     os.write(box, b"".join(map(_TICKET.pack, range(count))))
     os.close(box)
+    parcels = _Parcels(graph, workspace)
     helpers: list[_Helper] = []
     try:
         while len(helpers) < jobs - 1:
-            helpers.append(_Helper(tickets, judge, _Parcels(graph, workspace)))
+            helpers.append(_Helper(tickets, judge, parcels))
         found = _judge_next(tickets, judge)
-        parcels = _Parcels(graph, workspace)
         parcels.know(found)
         for helper in helpers:
             with contextlib.suppress(pickle.UnpicklingError, EOFError):

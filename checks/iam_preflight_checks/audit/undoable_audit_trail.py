@@ -6,7 +6,7 @@ from iam_preflight.findings import Confidence, Finding, Framework, Severity
 from iam_preflight.graph.audit_routes import EVENT_RULE, EVENT_TARGET
 from iam_preflight.graph.audit_undoing import Undoings
 from iam_preflight.graph.exposure import is_exempt
-from iam_preflight.graph.model import Origin, PrincipalKind
+from iam_preflight.graph.model import PrincipalKind
 from iam_preflight.graph.standing import Standing
 from iam_preflight.graph.trails import TRAIL_TYPES
 from iam_preflight.rules import Rule
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.audit_undoing import Threat
-    from iam_preflight.graph.model import Attachment, Graph, Principal
+    from iam_preflight.graph.model import Graph, Principal
     from iam_preflight.policy.effective import Grant
     from iam_preflight.source import Span
 
@@ -140,24 +140,15 @@ def _is_judged(principal: Principal, graph: Graph) -> bool:
     return not principal.is_listed(graph.settings.security_admins)
 
 
-def _attached(principal: Principal, grant: Grant) -> Attachment | None:
-    """How AWS's own policy that gives something was attached; None where the code wrote it."""
-    for attachment in principal.held():
-        if attachment.policy.document is grant.document:
-            if attachment.policy.origin is Origin.AWS_MANAGED:
-                return attachment
-    return None
-
-
 def _place(principal: Principal, grant: Grant) -> Span:
     """The action as written; the attachment where the policy is AWS's."""
-    attached = _attached(principal, grant)
+    attached = principal.attached_by_aws(grant.document)
     return attached.place if attached is not None else grant.action_place
 
 
 def _edit(principal: Principal, grant: Grant) -> str:
     """What to change where the action is given."""
-    attached = _attached(principal, grant)
+    attached = principal.attached_by_aws(grant.document)
     if attached is not None:
         return f"attach a policy without {grant.action} instead of {attached.policy.name}"
     if grant.pattern is not None and "*" in grant.pattern.text:

@@ -215,18 +215,13 @@ class Admissions:
 def _open_principals(statement: Statement) -> Iterator[PrincipalPattern | None]:
     """The principals that stand for everyone; None for `NotPrincipal`."""
     if statement.is_not_principal:
-        if not any(_is_sure_to_be_everyone(principal) for principal in statement.principals):
+        # beside everyone nobody is left
+        if not any(p.is_anyone and not p.pattern.assumptions for p in statement.principals):
             yield None
         return
     for principal in statement.principals:
         if is_everyone(principal):
             yield principal
-
-
-def _is_sure_to_be_everyone(principal: PrincipalPattern) -> bool:
-    """Whether nobody is left beside a principal, which `NotPrincipal` leaves out."""
-    pattern = principal.pattern
-    return principal.kind in ("*", "AWS") and pattern.text == "*" and not pattern.assumptions
 
 
 def is_everyone(principal: PrincipalPattern) -> bool:

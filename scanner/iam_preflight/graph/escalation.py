@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from iam_preflight.findings import Confidence, Place
-from iam_preflight.graph.model import Origin
 from iam_preflight.knowledge.escalation import MethodKind
 from iam_preflight.policy.match import action_matches
 from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
-    from iam_preflight.graph.model import Attachment, Principal, Workload
+    from iam_preflight.graph.model import Principal, Workload
     from iam_preflight.knowledge.escalation import Method, Permission
     from iam_preflight.policy.evaluate import Decision, Reason
     from iam_preflight.source import Span
@@ -39,7 +38,7 @@ class Use(Struct, frozen=True):
         if reason is None:
             return None
         action = self.permission.action
-        attachment = aws_managed(reason, actor)
+        attachment = actor.attached_by_aws(reason.document)
         if attachment is not None:
             return Place(attachment.place, f"{attachment.policy.name} allows {action}")
         statement = reason.statement
@@ -53,7 +52,7 @@ class Use(Struct, frozen=True):
         reason = self.reason
         if reason is None:
             return None
-        attachment = aws_managed(reason, actor)
+        attachment = actor.attached_by_aws(reason.document)
         return attachment.place if attachment is not None else reason.statement.span
 
     @property
@@ -65,15 +64,6 @@ class Use(Struct, frozen=True):
         action = self.permission.action
         given = [p for p in statement.actions if action_matches(p, action) is not Truth.NO]
         return given[0].text if given and "*" in given[0].text else ""
-
-
-def aws_managed(reason: Reason, actor: Principal) -> Attachment | None:
-    """How the actor came by a statement that AWS wrote."""
-    for attachment in actor.held():
-        policy = attachment.policy
-        if policy.document is reason.document and policy.origin is Origin.AWS_MANAGED:
-            return attachment
-    return None
 
 
 class Escalation(Struct, frozen=True, eq=False):
@@ -94,8 +84,7 @@ class Escalation(Struct, frozen=True, eq=False):
 
     @property
     def is_plain_assume(self) -> bool:
-        """Whether it is nothing but assuming a role that admits the actor."""
-        return tuple(self.method.actions) == ("sts:AssumeRole",)
+        return self.method.is_plain_assume
 
     @property
     def actions(self) -> str:

@@ -91,7 +91,7 @@ class Escalations:
             wanted = variables_of(method)
             wants_user = Target.USER in wanted
             wants_role = not wanted.isdisjoint((Target.ROLE, Target.ROLE_POLICY))
-            is_plain = tuple(method.actions) == ("sts:AssumeRole",)
+            is_plain = method.is_plain_assume
             for target in self.reach.candidates(actor, method):
                 if is_plain and id(target) not in self._worth_assuming:
                     continue
@@ -117,7 +117,7 @@ class Escalations:
     def _is_worth_it(self, method: Method, actor: Principal, target: Principal) -> bool:
         if method.gain is Gain.ADMIN:
             return not self.powers.is_powerful(actor)
-        if tuple(method.actions) == ("sts:AssumeRole",):
+        if method.is_plain_assume:
             is_gain = self.powers.exceeds(target, actor)
         else:
             # making credentials for somebody else is never meant as a way to read one bucket
@@ -279,7 +279,7 @@ class Escalations:
     def permitted(self, actor: Principal, kind: MethodKind) -> Iterator[Escalation]:
         """Methods whose permissions the actor holds broadly, whether a target is here or not."""
         for method in self._methods.ready_for(actor, kind):
-            if tuple(method.actions) == ("sts:AssumeRole",):
+            if method.is_plain_assume:
                 continue  # LEAST-011 tells who may assume any role
             if kind is MethodKind.NEW_PASS and not method.passes_role:
                 continue  # what these take over has to be there

@@ -237,6 +237,14 @@ class Principal(Struct, eq=False):
         for group in self.groups:
             yield from group.attachments
 
+    def attached_by_aws(self, document: Document) -> Attachment | None:
+        """How it came by a document that AWS wrote; None where the code wrote it."""
+        for attachment in self.held():
+            policy = attachment.policy
+            if policy.document is document and policy.origin is Origin.AWS_MANAGED:
+                return attachment
+        return None
+
     def __repr__(self) -> str:
         return f"Principal({self.kind.value} {self.address})"
 

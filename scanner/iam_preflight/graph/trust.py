@@ -93,12 +93,8 @@ def admitted(statement: Statement) -> Iterator[PrincipalPattern]:
     `"AWS": "*"` with `aws:PrincipalAccount` is that account, only written in another way.
     """
     for principal in statement.principals:
-        named = _named_by_conditions(statement) if _is_open(principal) else ()
+        named = _named_by_conditions(statement) if principal.is_anyone else ()
         yield from named or (principal,)
-
-
-def _is_open(principal: PrincipalPattern) -> bool:
-    return principal.kind in ("AWS", "*") and principal.pattern.text == "*"
 
 
 def _named_by_conditions(statement: Statement) -> tuple[PrincipalPattern, ...]:

@@ -139,6 +139,11 @@ class Method(Struct, frozen=True):
     """AWS takes no new customers for the service."""
 
     @property
+    def is_plain_assume(self) -> bool:
+        """Whether it is nothing but assuming a role that admits the actor."""
+        return tuple(self.actions) == ("sts:AssumeRole",)
+
+    @property
     def passes_role(self) -> bool:
         return "iam:PassRole" in self.actions
 

@@ -145,6 +145,11 @@ class PrincipalPattern(Struct, frozen=True):
     def span(self) -> Span:
         return self.pattern.span
 
+    @property
+    def is_anyone(self) -> bool:
+        """Whether it is `*`, as AWS lets it be written."""
+        return self.kind in ("AWS", "*") and self.pattern.text == "*"
+
     def __str__(self) -> str:
         return self.pattern.text
 
