@@ -121,6 +121,45 @@ def test_the_condition_of_a_nested_stack_holds_for_all_that_is_in_it():
     ]
 
 
+OPTIONAL_USER = """
+    Parameters: {Wanted: {Type: String, Default: "no"}}
+    Conditions: {HasUser: !Equals [!Ref Wanted, "yes"]}
+    Resources:
+      User: {Type: AWS::IAM::User, Condition: HasUser, Properties: {UserName: !Ref Wanted}}
+    """
+
+
+@pytest.mark.parametrize(
+    ("passed", "assumed"), [("!Ref Create", [["Child.HasUser"]]), ('"no"', []), ('"yes"', [[]])]
+)
+def test_what_a_parent_has_by_default_decides_nothing_in_a_nested_stack(passed, assumed):
+    text = f"""
+        Parameters: {{Create: {{Type: String, Default: "no"}}}}
+        Resources:
+          Child:
+            Type: AWS::CloudFormation::Stack
+            Properties: {{TemplateURL: c.yaml, Parameters: {{Wanted: {passed}}}}}
+        """
+    found, _ = load_files({"c.yaml": OPTIONAL_USER, "p.yaml": text})
+    users = [resource for resource in found if resource.type == "aws_iam_user"]
+    assert [[str(a) for a in user.assumptions] for user in users] == assumed
+    # where the user is there, the default is not what was passed
+    assert [show(user.get("name")) for user in users] in ([], ["yes"], ["«Wanted»"])
+
+
+def test_a_parameter_that_the_user_gives_decides_in_nested_stacks_too():
+    text = """
+        Parameters: {Create: {Type: String, Default: "yes"}}
+        Resources:
+          Child:
+            Type: AWS::CloudFormation::Stack
+            Properties: {TemplateURL: c.yaml, Parameters: {Wanted: !Ref Create}}
+        """
+    files = {"c.yaml": OPTIONAL_USER, "p.yaml": text}
+    assert [one.address for one in load_files(files)[0]] == ["Child", "Child.User"]
+    assert [one.address for one in load_files(files, "Create=no")[0]] == ["Child"]
+
+
 def test_the_same_template_nested_twice_is_there_twice():
     text = """
         Resources:

@@ -222,6 +222,7 @@ class TemplateScan:
             calls=(*asking.calls, definition.span),
             assumptions=definition.assumptions,
             ancestry=(*asking.ancestry, template.path),
+            decided=_passed(properties.get("Parameters"), definition, is_strict=True),
         )
 
     def _nested_template(
@@ -391,8 +392,11 @@ def _reachable(paths: list[str], nested_in: dict[str, set[str]]) -> set[str]:
     return reached
 
 
-def _passed(parameters: Value | None, definition: Definition) -> LazyEntries:
+def _passed(
+    parameters: Value | None, definition: Definition, *, is_strict: bool = False
+) -> LazyEntries:
     """The parameters that a parent passes, each worked out when it is asked for."""
+    scope = replace(definition.scope, is_strict=is_strict)
     raw: dict[str, Value] = {}
     if isinstance(parameters, Mapping):
         raw = {name: parameters.entries[name] for name in parameters.entries}
@@ -403,7 +407,7 @@ def _passed(parameters: Value | None, definition: Definition) -> LazyEntries:
             if name is not None and value is not None:
                 raw[name] = value
     return LazyEntries(
-        {name: functools.partial(evaluate, value, definition.scope) for name, value in raw.items()}
+        {name: functools.partial(evaluate, value, scope) for name, value in raw.items()}
     )
 
 

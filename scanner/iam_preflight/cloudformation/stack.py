@@ -103,12 +103,15 @@ class Stack:
         assumptions: Assumptions = (),
         ancestry: tuple[str, ...] = (),
         constructs: MappingABC[str, str] | None = None,
+        decided: MappingABC[str, Value] | None = None,
     ) -> None:
         self.template = template
         self.deployment = deployment
         self.provider = provider
         self.surroundings = surroundings
         self.given = given
+        self.decided = decided
+        """What of `given` somebody has decided: a parent's default is a hole here."""
         self.pseudo = pseudo
         self.address = address
         self.calls = calls
@@ -249,6 +252,10 @@ class Stack:
         if given is not None:
             text = text_of(given)
             if text is not None and not parameter.is_stored:
+                if self._is_open(parameter, text, scope):
+                    if parameter.choices:
+                        return self._choices(parameter, text, span, scope)
+                    return parameter.hole(span)
                 value = parameter.value(text, span)
                 reference = getattr(given, "reference", None)
                 if isinstance(value, Known):
@@ -268,6 +275,12 @@ class Stack:
             # what is assumed here excludes the default: `HasKey` where the default is empty
             return parameter.hole(span)
         return parameter.value(default, span)
+
+    def _is_open(self, parameter: Parameter, text: str, scope: Scope) -> bool:
+        """Whether what a parent passes is only its default, where that decides nothing."""
+        if self.decided is None or not isinstance(self.decided.get(parameter.name), Unknown):
+            return False
+        return scope.is_strict or not scope.can_hold((Assumption(parameter.name, text),))
 
     def _choices(
         self, parameter: Parameter, default: str | None, span: Span, scope: Scope
