@@ -22,6 +22,8 @@ from iam_preflight.source import SourceFile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from iam_preflight.resources import SwitchedOff
+
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Larger files are named and not read."""
 
@@ -188,6 +190,8 @@ class Workspace:
         """Files that turned out to be infrastructure code: front ends add what they recognise."""
         self.secrets = Secrets()
         """What is marked as sensitive: front ends add it."""
+        self.switched_off: list[SwitchedOff] = []
+        """For each block that makes nothing by default: why. Front ends add them."""
         self._sources: dict[str, SourceFile | None] = {}
 
     def source(self, path: str) -> SourceFile | None:

@@ -55,6 +55,15 @@ class Deployment(Struct, frozen=True):
     """A module for others to call, which is only here by itself."""
 
 
+class SwitchedOff(Struct, frozen=True):
+    """Why a block makes nothing, where a deployment may decide otherwise."""
+
+    switch: str
+    """What is left at its default: `var.create_user`."""
+    path: str
+    """The deployment that it is a variable of."""
+
+
 class Provider(Struct, frozen=True):
     """The provider configuration in use: where resources go and which tags they all get.
 

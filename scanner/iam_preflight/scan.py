@@ -253,6 +253,7 @@ def load_graph(
     )
     graph.sources = tuple(workspace.sources)
     graph.secrets = workspace.secrets
+    graph.switched_off = tuple(workspace.switched_off)
     return graph
 
 

@@ -6,6 +6,7 @@ that cost something are worked out on first use and remembered.
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.tags import Tags
     from iam_preflight.policy.document import Document, Statement
     from iam_preflight.policy.effective import Effective
-    from iam_preflight.resources import Resource
+    from iam_preflight.resources import Resource, SwitchedOff
     from iam_preflight.settings import Settings
     from iam_preflight.source import SourceFile, Span
     from iam_preflight.values import Assumptions, Unknown, Value
@@ -263,6 +264,8 @@ class Coverage(Struct, frozen=True):
     none: int
     reasons: tuple[tuple[str, int], ...]
     """What would resolve the rest, with how many policies wait for it, most first."""
+    switched_off: tuple[tuple[SwitchedOff, int], ...] = ()
+    """What keeps blocks from being there by default, with how many, most first."""
 
     @property
     def policies(self) -> int:
@@ -294,6 +297,8 @@ class Graph(Struct, eq=False):
     """Every file that was read, whether or not anything in it matters here."""
     secrets: Secrets = field(default_factory=Secrets)
     """What is marked as sensitive: nobody may write it."""
+    switched_off: tuple[SwitchedOff, ...] = ()
+    """For each block that makes nothing by default: why."""
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)
     _by_name: dict[str, dict[str, list[Resource]]] = field(default_factory=dict)
     """By type, then by any of the texts that may stand for a resource's name."""
@@ -449,4 +454,5 @@ class Graph(Struct, eq=False):
             counts[Resolution.PARTLY],
             counts[Resolution.NONE],
             tuple(ordered),
+            tuple(Counter(self.switched_off).most_common()),
         )

@@ -85,7 +85,14 @@ def _practice(report: Report, number: str, title: str) -> Iterator[str]:
 
 
 def _coverage(report: Report) -> Iterator[str]:
-    unresolved = report.coverage.unresolved
+    unresolved, switches = report.coverage.unresolved, report.coverage.switches
+    if switches:
+        yield f'<p class="soft">{html(report.coverage.not_judged)}</p>'
+        yield "<table><tr><th>Blocks</th><th>Left at its default</th><th>Where</th></tr>"
+        for switch in switches[:20]:
+            yield f"<tr><td>{switch.blocks}</td><td>{html(switch.name)}</td>"
+            yield f"<td>{html(switch.root)}</td></tr>"
+        yield "</table>"
     if not unresolved:
         return
     yield "<h2>What could not be resolved</h2><table><tr><th>Policies</th><th>Why</th></tr>"

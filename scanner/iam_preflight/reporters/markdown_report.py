@@ -241,3 +241,6 @@ def _tail(report: Report) -> Iterator[str]:
     )
     for one in coverage.unresolved[:5]:
         yield f"- {markdown(one.reason)} ({one.policies})"
+    if coverage.not_judged:
+        yield ""
+        yield markdown(coverage.not_judged)

@@ -137,8 +137,18 @@ class Unresolved(Part, frozen=True):
     policies: int
 
 
+class Switch(Part, frozen=True):
+    """A default value that keeps blocks from making anything (`count` or `for_each` is empty)."""
+
+    name: str
+    """`var.create_user`, or several of them that do so together."""
+    root: str
+    """The root module that it is a variable of."""
+    blocks: int
+
+
 class Coverage(Part, frozen=True):
-    """How many policies could be worked out."""
+    """How many policies could be worked out, and what is there only when somebody asks for it."""
 
     principals: int
     policies: int
@@ -146,6 +156,23 @@ class Coverage(Part, frozen=True):
     partly: int
     none: int
     unresolved: tuple[Unresolved, ...] = ()
+    switched_off: int = 0
+    """Blocks that no value of the scan makes anything of: nobody judged them."""
+    switches: tuple[Switch, ...] = ()
+    """What switches them off, most blocks first."""
+
+    @property
+    def not_judged(self) -> str:
+        """What defaults keep from being judged, in a sentence; empty where there is no such."""
+        if not self.switches:
+            return ""
+        most, count = self.switches[0], self.switched_off
+        where = "" if most.root in ("", ".") else f" in {most.root}"
+        blocks = "1 block is" if count == 1 else f"{count} blocks are"
+        return (
+            f"{blocks} switched off by default values (count or for_each is empty, most: "
+            f"{most.name}{where}): give --var to judge {'it' if count == 1 else 'them'}"
+        )
 
 
 class Rule(Part, frozen=True):

@@ -252,6 +252,11 @@ def _coverage(coverage: Coverage) -> model.Coverage:
         unresolved=tuple(
             model.Unresolved(reason=reason, policies=count) for reason, count in coverage.reasons
         ),
+        switched_off=sum(count for _, count in coverage.switched_off),
+        switches=tuple(
+            model.Switch(name=one.switch, root=one.path, blocks=count)
+            for one, count in coverage.switched_off
+        ),
     )
 
 

@@ -227,6 +227,8 @@ class _Writer:
                 words.append(f"{count} {word}")
         yield self._verdict() + self.paint(_BOLD, ", ".join(words))
         yield self._coverage()
+        if report.coverage.not_judged:
+            yield visible(report.coverage.not_judged)
 
     def _verdict(self) -> str:
         match self.report.verdict:

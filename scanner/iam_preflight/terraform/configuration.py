@@ -5,6 +5,7 @@ https://developer.hashicorp.com/terraform/language/files
 
 from __future__ import annotations
 
+import copy
 import posixpath
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -70,6 +71,12 @@ class Configuration:
         self._modules: dict[str, Module | None] = {}
         self._values: dict[str, tree.File | None] = {}
         self._installed: dict[str, dict[str, str]] = {}
+
+    def aside(self) -> Configuration:
+        """The same, for a question whose problems are nobody's: it tells of none."""
+        other = copy.copy(self)
+        vars(other).update(problems=[], _modules={**self._modules})
+        return other
 
     def module(self, directory: str) -> Module | None:
         """The module in a folder; None when there is no Terraform in it."""

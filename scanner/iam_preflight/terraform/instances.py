@@ -126,6 +126,15 @@ class ModuleInstance:
     def __repr__(self) -> str:
         return f"ModuleInstance({self.address or self.module.directory})"
 
+    def has_default(self, name: str) -> bool:
+        """Whether a variable has its default, because nobody gives it another value."""
+        block = self.module.variables.get(name)
+        return block is not None and name not in self._inputs and "default" in block.body.attributes
+
+    def once_more(self, root: Root, inputs: Inputs) -> ModuleInstance:
+        """The same root module with more inputs."""
+        return ModuleInstance(root, self.module, inputs={**self._inputs, **inputs})
+
     def _name(self, name: str) -> str:
         """The name of a thing in this instance, for labels."""
         return f"{self.address}.{name}" if self.address else name

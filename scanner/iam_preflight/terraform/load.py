@@ -19,6 +19,7 @@ from iam_preflight.terraform.plan_reader import PlanReader
 from iam_preflight.terraform.roots import find_roots
 from iam_preflight.terraform.scope import Budget
 from iam_preflight.terraform.surroundings import is_library, surroundings_of
+from iam_preflight.terraform.switched_off import Switches
 from iam_preflight.terraform.syntax import parse_file
 from iam_preflight.terraform.terragrunt import Unit, find_units
 from iam_preflight.timing import TIMEOUT
@@ -72,6 +73,7 @@ def load_terraform(
     configuration = Configuration(workspace, read)
     units = list(find_units(configuration, files))
     roots = find_roots(configuration, files, {unit.module for unit in units})
+    switches = Switches(is_wanted)
     joins: dict[str, Join] = {}
     for path in options.plans:
         with KeptTo(path, workspace.problems):
@@ -87,9 +89,13 @@ def load_terraform(
         with KeptTo(directory, workspace.problems):
             root = load_root(configuration, directory, options, joins.get(directory))
             yield from resources_under(root, is_wanted)
+            switches.look_at(root)
     for unit in units:
         with KeptTo(unit.directory, workspace.problems):
-            yield from resources_under(load_unit(configuration, unit, options), is_wanted)
+            root = load_unit(configuration, unit, options)
+            yield from resources_under(root, is_wanted)
+            switches.look_at(root)
+    workspace.switched_off.extend(switches.off)
 
 
 def resources_under(root: ModuleInstance, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:
