@@ -34,6 +34,7 @@ from iam_preflight.cloudformation.intrinsics import evaluate, expand
 from iam_preflight.cloudformation.names import SPREAD, Derived, TypeNames, names_of, snake_case
 from iam_preflight.cloudformation.scope import function_of
 from iam_preflight.cloudformation.texts import common_text, placed
+from iam_preflight.knowledge.names import identifying
 from iam_preflight.knowledge.reading import read_bytes
 from iam_preflight.values import (
     Absent,
@@ -49,6 +50,7 @@ from iam_preflight.values import (
     Unknown,
     Value,
     arms_of,
+    as_name,
     choice,
     is_null,
     items_of,
@@ -72,18 +74,6 @@ _PSEUDO = {"partition": "AWS::Partition", "region": "AWS::Region", "account": "A
 def _facts() -> dict[str, Any]:
     facts: dict[str, Any] = json.loads(read_bytes("terraform_attributes.json"))
     return facts
-
-
-@functools.cache
-def _identifying(resource_type: str) -> frozenset[str]:
-    """The attributes that a resource's ARN and id are made of."""
-    templates = _facts()["types"].get(resource_type, {}).values()
-    return frozenset(
-        name
-        for template in templates
-        for name in _PLACEHOLDER.findall(template)
-        if name not in _PSEUDO
-    )
 
 
 class Definition(Struct, frozen=True):
@@ -149,7 +139,10 @@ class Node:
         if name in entries:
             written = entries[name]
             if not is_null(written):
-                return with_reference(placed(common_text(written), span), reference)
+                value = placed(common_text(written), span)
+                if name in identifying(self.names.type):
+                    value = as_name(value)
+                return with_reference(value, reference)
         default = _facts()["defaults"].get(self.names.type, {}).get(name)
         if default is not None:
             return Known(default, span, reference=reference)
@@ -235,13 +228,12 @@ def _attributes(node: Node) -> Mapping:
     evaluated = properties.evaluated
     pending: dict[str, Callable[[], Value]] = {}
     key_spans: dict[str, Span] = {}
-
-    identifying = _identifying(names.type)
+    naming = identifying(names.type)
 
     def add(attribute: str, key: Span, work: Callable[[], Value]) -> None:
         if not attribute:
             return
-        if attribute in identifying:
+        if attribute in naming:
             # a thing has one name: where there are several, what they share and a hole
             work = functools.partial(_one_text, work)
         if attribute in pending:

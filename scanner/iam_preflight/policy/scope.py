@@ -99,7 +99,7 @@ def takes_in_all(pattern: Pattern, template: str) -> bool:
 
 def may_be_wildcard(pattern: Pattern) -> bool:
     """Whether one of its holes may turn out to be a wildcard."""
-    return any(hole.reason in _OPEN_REASONS for hole in pattern.holes)
+    return any(hole.reason in _OPEN_REASONS and not hole.is_name for hole in pattern.holes)
 
 
 @functools.lru_cache(maxsize=65536)

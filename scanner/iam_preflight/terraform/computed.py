@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from iam_preflight.knowledge.names import PLACES
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.values import (
     Fragment,
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-iso-", "aws-iso"))
 _SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov"}
-
-PLACES = frozenset({"partition", "region", "account", "dns_suffix"})
-"""Placeholders that stand for where a resource is deployed to."""
 
 Pieces = list["Fragment | Unknown"]
 

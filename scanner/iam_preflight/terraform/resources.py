@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from iam_preflight.knowledge.names import identifying
 from iam_preflight.terraform import types
 from iam_preflight.terraform.configuration import nested_name
 from iam_preflight.terraform.evaluation import evaluate
@@ -22,6 +23,7 @@ from iam_preflight.values import (
     Unknown,
     Value,
     arms_of,
+    as_name,
     combine,
     conditional,
     either,
@@ -106,6 +108,8 @@ class BlockEntries(LazyEntries):
         if name in self:
             value = self[name]
             if not is_null(value):
+                if name in identifying(self.type, is_data=self.is_data):
+                    value = as_name(value)
                 return with_reference(value, Reference(self.address, name))
             if not is_filled_in(self, name):
                 return value

@@ -64,6 +64,7 @@ from iam_preflight.values.texts import (
     to_json,
 )
 from iam_preflight.values.walks import (
+    as_name,
     holes_of,
     is_sensitive,
     weight_of,
@@ -93,6 +94,7 @@ __all__ = [
     "Value",
     "already",
     "arms_of",
+    "as_name",
     "blocks_of",
     "bool_of",
     "choice",

@@ -111,6 +111,8 @@ class Unknown(Struct, frozen=True):
     sensitive: bool = False
     carries: tuple[Reference, ...] = ()
     """Attributes that can be read back out of it, although it is not their text: `base64encode`."""
+    is_name: bool = False
+    """It is what something in AWS is called, in which no wildcard can be."""
 
     @property
     def explanation(self) -> str:

@@ -97,3 +97,17 @@ def with_reference(value: Value, reference: Reference) -> Value:
             return Choice(arms, value.span)
         case _:
             return value
+
+
+def as_name(value: Value) -> Value:
+    """The same, and whatever is not known of it is the name of something that there is."""
+    match value:
+        case Unknown():
+            return replace(value, is_name=True)
+        case Text(parts=parts):
+            named = (replace(p, is_name=True) if isinstance(p, Unknown) else p for p in parts)
+            return replace(value, parts=tuple(named))
+        case Choice(arms=arms):
+            return Choice(tuple((given, as_name(arm)) for given, arm in arms), value.span)
+        case _:
+            return value
