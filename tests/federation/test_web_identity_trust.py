@@ -138,6 +138,21 @@ resource "aws_iam_role" "pod" {
     assert found.open_level is None
 
 
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF", "an EKS cluster"),
+        ("container.googleapis.com/v1/projects/p/locations/l/clusters/c", "a GKE cluster"),
+        ("westeurope.oic.prod-aks.azure.com/tenant/cluster", "an AKS cluster"),
+        ("keys.example.com/cluster", "a Kubernetes cluster"),
+    ],
+)
+def test_a_cluster_is_called_what_it_is(host: str, name: str) -> None:
+    found = identity({"StringEquals": {f"{host}:sub": "system:serviceaccount:a:b"}}, host=host)
+    assert found.issuer.name == name
+    assert found.open_level is None
+
+
 def resource_policy(principal: str, more: str = "", resource: str = "*") -> Graph:
     return graph_of(
         f"""

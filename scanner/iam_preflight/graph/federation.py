@@ -248,17 +248,21 @@ def _issuer(url: str, principal: PrincipalPattern, statement: Statement) -> Issu
     known = issuer_of(url) if url.strip(HOLE) else None
     if known is not None:
         return known
-    if url.startswith(_CLUSTER_URL) or _is_of_cluster(principal, statement):
-        return cluster_issuer()
     host = url.partition("/")[0]
-    name = "an identity provider" if HOLE in host or not host else host
-    return Issuer(name=name, hosts=(), source="")
+    is_nameless = HOLE in host or not host
+    if url.startswith(_CLUSTER_URL) or _is_of_eks(principal, statement):
+        return cluster_issuer()
+    if _is_of_cluster(statement):
+        return cluster_issuer(is_eks=is_nameless)
+    return Issuer(name="an identity provider" if is_nameless else host, hosts=(), source="")
 
 
-def _is_of_cluster(principal: PrincipalPattern, statement: Statement) -> bool:
+def _is_of_eks(principal: PrincipalPattern, statement: Statement) -> bool:
     patterns = [principal.pattern, *(c.key for c in statement.conditions)]
-    if any(mark in pattern.text for pattern in patterns for mark in _CLUSTERS):
-        return True
+    return any(mark in pattern.text for pattern in patterns for mark in _CLUSTERS)
+
+
+def _is_of_cluster(statement: Statement) -> bool:
     return any(
         value.text.startswith(_CLUSTER_SUBJECT)
         for condition in statement.conditions

@@ -141,7 +141,7 @@ def _pods(grant: Grant, policy: Policy, graph: Graph) -> Iterator[Weakness]:
         return
     if standing_behind(policy, graph).is_privileged:
         yield Weakness(
-            "any pod with a pod identity association",
+            "any pod that is given an association with it",
             grant.statement,
             grant.principal.span,
             Severity.MEDIUM,

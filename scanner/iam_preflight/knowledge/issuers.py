@@ -193,6 +193,7 @@ def issuer_of(url: str) -> Issuer | None:
 
 
 @functools.cache
-def cluster_issuer() -> Issuer:
-    """What every Kubernetes cluster's issuer is like."""
-    return next(one for one in _issuers() if one.kind is IssuerKind.CLUSTER)
+def cluster_issuer(*, is_eks: bool = True) -> Issuer:
+    """What an EKS cluster's issuer is like, or that of a Kubernetes cluster anywhere."""
+    clusters = (one for one in _issuers() if one.kind is IssuerKind.CLUSTER)
+    return next(one for one in clusters if is_eks or not one.hosts)
