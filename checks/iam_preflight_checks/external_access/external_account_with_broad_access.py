@@ -27,6 +27,9 @@ class ExternalAccountWithBroadAccess(Rule):
     One step milder for accounts under `trusted_accounts` in the settings, and where a condition
     narrows the caller to a principal of the account.
 
+    What a `Deny` of the policy takes from the account again does not count, and one that keeps out
+    whoever is not of the organization asks for the organization.
+
     Accounts of AWS itself that deliver logs are left alone; so are shares of AWS RAM that do not
     allow external principals, and the accounts that the policy itself shows to be the resource's
     own: that of the ARNs under `Resource`, and the only one that a key policy gives the key to.

@@ -26,7 +26,8 @@ class ExternalAccountWithoutExternalId(Rule):
 
     ## What it checks
     A trust policy that lets an account which is not one of your own assume the role, without
-    a positive condition on `sts:ExternalId` and without pinning your organization. It may be
+    a positive condition on `sts:ExternalId` and without pinning your organization; a `Deny` for
+    whoever lacks them asks for them as well. It may be
     among the principals, or in a condition on `aws:PrincipalAccount` or `aws:PrincipalArn` that
     is all that is left of `"AWS": "*"`. Your own accounts are those the providers deploy to,
     those of the organization in the code, and those in the settings. Where no own account is

@@ -17,6 +17,7 @@ from iam_preflight.graph.trust import (
 )
 from iam_preflight.knowledge.catalog import AccessLevel
 from iam_preflight.knowledge.policy_services import open_severity
+from iam_preflight.policy.denials import Denials
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.resources import Framework, Resource
 from iam_preflight.values import bool_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.model import Graph, Policy
-    from iam_preflight.policy.document import PrincipalPattern, Statement
+    from iam_preflight.policy.document import Pattern, PrincipalPattern, Statement
     from iam_preflight.values import Assumptions
 
 _NOBODY = "0" * 12
@@ -52,20 +53,26 @@ def foreign_grants(policy: Policy, graph: Graph) -> Iterator[ForeignGrant]:
     if policy.use is not DocumentUse.RESOURCE or _stays_inside(policy, graph):
         return
     own = _own_accounts(policy)
-    for statement in policy.document.statements:
-        if not statement.is_allow or statement.is_not_principal:
+    denials = Denials(policy.document)
+    for written in policy.document.statements:
+        if not written.is_allow or written.is_not_principal:
             continue
-        if requires_organization(statement, graph.settings.organization_ids):
-            continue
-        if _is_for_services(statement):
-            continue
-        for principal in admitted(statement):
+        for statement, principal in admitted(written, denials, _given):
+            if requires_organization(statement, graph.settings.organization_ids):
+                continue
+            if _is_for_services(statement):
+                continue
             account = account_of(principal.pattern) if principal.kind == "AWS" else None
             if not isinstance(account, str) or account in own or account == _NOBODY:
                 continue
             ownership = graph.accounts.of_id(account)
             if ownership.is_outside:
                 yield ForeignGrant(policy, statement, principal, account, ownership)
+
+
+def _given(statement: Statement, _: PrincipalPattern) -> tuple[Pattern, ...] | None:
+    """The actions of a statement, the same for all of its principals; None for nearly all."""
+    return None if statement.is_not_action else statement.actions
 
 
 def _is_for_services(statement: Statement) -> bool:

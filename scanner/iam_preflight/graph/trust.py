@@ -11,12 +11,13 @@ from msgspec import Struct
 
 from iam_preflight.graph.accounts import Ownership, account_of
 from iam_preflight.graph.standing import Standing
-from iam_preflight.policy.document import DocumentUse, PrincipalPattern
+from iam_preflight.policy.denials import Denials
+from iam_preflight.policy.document import DocumentUse, Pattern, PrincipalPattern
 from iam_preflight.policy.match import Truth, action_matches, any_of
 from iam_preflight.values import Reason, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from iam_preflight.findings import Severity
     from iam_preflight.graph.accounts import AccountBook
@@ -28,12 +29,15 @@ ASSUME_ACTIONS = (
     "sts:AssumeRoleWithSAML",
     "sts:AssumeRoleWithWebIdentity",
 )
+_WAYS = {"AWS": ASSUME_ACTIONS[:1], "Service": ASSUME_ACTIONS[:1], "Federated": ASSUME_ACTIONS[1:]}
+"""How each kind of principal may assume a role; whoever `*` is takes any of them."""
 
 
 class Grant(Struct, frozen=True):
     """One principal that one statement lets assume the role."""
 
     statement: Statement
+    """With what denials of the policy ask of the principal among its conditions."""
     principal: PrincipalPattern
     ownership: Ownership | None
     """Whose account an AWS principal is in; None for services and identity providers."""
@@ -77,24 +81,46 @@ def grants(policy: Policy | None, accounts: AccountBook) -> tuple[Grant, ...]:
 
 
 def _grants(document: Document, accounts: AccountBook) -> Iterator[Grant]:
-    for statement in document.statements:
-        if not statement.is_allow or statement.is_not_principal or not lets_assume(statement):
+    denials = Denials(document)
+    for written in document.statements:
+        if not written.is_allow or written.is_not_principal or not lets_assume(written):
             continue
-        for principal in admitted(statement):
+        for statement, principal in admitted(written, denials, _assumes):
             ownership = (
                 accounts.ownership(principal.pattern) if principal.kind in ("AWS", "*") else None
             )
             yield Grant(statement, principal, ownership)
 
 
-def admitted(statement: Statement) -> Iterator[PrincipalPattern]:
+def _assumes(statement: Statement, principal: PrincipalPattern) -> tuple[Pattern, ...]:
+    """The ways to assume a role that a statement lets a principal take."""
+    names = _WAYS.get(principal.kind, ASSUME_ACTIONS)
+    return tuple(
+        Pattern((name,), statement.span) for name in names if lets_assume(statement, (name,))
+    )
+
+
+def admitted(
+    statement: Statement,
+    denials: Denials,
+    actions: Callable[[Statement, PrincipalPattern], tuple[Pattern, ...] | None],
+) -> Iterator[tuple[Statement, PrincipalPattern]]:
     """Whom a statement is for: its principals, and for `*` those that its conditions name.
 
-    `"AWS": "*"` with `aws:PrincipalAccount` is that account, only written in another way.
+    `"AWS": "*"` with `aws:PrincipalAccount` is that account, only written in another way. What the
+    denials of the document ask of a principal is among the conditions of the statement with it.
     """
     for principal in statement.principals:
-        named = _named_by_conditions(statement) if principal.is_anyone else ()
-        yield from named or (principal,)
+        narrowed = denials.narrowed(statement, principal, actions(statement, principal))
+        if narrowed is None:
+            continue
+        named = _named_by_conditions(narrowed) if principal.is_anyone else ()
+        if not named:
+            yield narrowed, principal
+        for one in named:
+            own = denials.narrowed(statement, one, actions(statement, one))
+            if own is not None:
+                yield own, one
 
 
 def _named_by_conditions(statement: Statement) -> tuple[PrincipalPattern, ...]:
