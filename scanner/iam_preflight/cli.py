@@ -79,7 +79,8 @@ def main() -> None:
     """Runs the command line and ends the process with one of the documented exit codes.
 
     Our own usage errors are one clear line. A crash and an interruption end with 4, never with
-    1: nobody may take them for a list of findings, or for none.
+    1: nobody may take them for a list of findings, or for none. `python -X dev` shows where a
+    crash comes from; its text may hold what is secret, so that nobody else gets to see it.
     """
     try:
         from iam_preflight.commands.shared.streams import prepare_streams
@@ -96,11 +97,14 @@ def main() -> None:
     except UsageError as error:
         click.echo(f"Error: {error}", err=True)
         code = USAGE
-    except Exception:  # noqa: BLE001  the last resort
-        import traceback
+    except Exception as error:  # noqa: BLE001  the last resort
+        from iam_preflight.faults import told
 
-        traceback.print_exc()
-        click.echo("Error: this is a fault of iam-preflight, please report it", err=True)
+        if sys.flags.dev_mode:
+            import traceback
+
+            traceback.print_exc()
+        click.echo(f"Error: not finished, {told(error)}", err=True)
         code = NOT_ANALYSED
     sys.exit(code)
 

@@ -15,9 +15,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
+from iam_preflight.faults import KeptTo
 from iam_preflight.findings import Confidence, Finding, Persona, Severity
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.baseline import Known
     from iam_preflight.comments import Ignore
+    from iam_preflight.errors import Problem
     from iam_preflight.registry import Registry
     from iam_preflight.rules import Rule
     from iam_preflight.settings import Settings
@@ -76,6 +78,8 @@ class Grounds(Struct, frozen=True):
     known: Known | None = None
     known_as: Outcome = Outcome.BASELINE
     environments: Callable[[Finding], Environments] | None = None
+    faults: list[Problem] = field(default_factory=list)
+    """The findings that we failed to decide about: they are shown as the rules gave them."""
 
 
 class Environments(Struct, frozen=True):
@@ -87,12 +91,23 @@ class Environments(Struct, frozen=True):
 
 def decide(findings: Iterable[Finding], grounds: Grounds) -> list[Decided]:
     """Every finding that is left after merging and folding, worst first."""
-    adjusted = [_with_severity(finding, grounds) for finding in findings]
+    adjusted = list(findings)
+    for i, finding in enumerate(adjusted):
+        with _kept_to(finding, grounds):
+            adjusted[i] = _with_severity(finding, grounds)
     adjusted.sort(key=Finding.sort_key)
-    decided = [_decide(finding, grounds) for finding in adjusted]
+    decided = [Decided(finding, instances=(finding,)) for finding in adjusted]
+    for i, finding in enumerate(adjusted):
+        with _kept_to(finding, grounds):
+            decided[i] = _decide(finding, grounds)
     folded = _fold(_merge_instances(decided), grounds.registry)
     folded.sort(key=lambda one: one.finding.sort_key())
     return folded
+
+
+def _kept_to(finding: Finding, grounds: Grounds) -> KeptTo:
+    what = f"{finding.rule} is shown and not decided about"
+    return KeptTo(finding.primary.span, grounds.faults, what)
 
 
 def _with_severity(finding: Finding, grounds: Grounds) -> Finding:

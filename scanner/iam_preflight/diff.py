@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from iam_preflight.baseline import entries_of, fingerprint_of
 from iam_preflight.decisions import Outcome
 from iam_preflight.discovery import Workspace, inventory_of
+from iam_preflight.faults import KeptTo
 from iam_preflight.new_access import NewAccess, new_access
 from iam_preflight.new_paths import NewPath, new_paths
 from iam_preflight.new_trust import NewTrust, new_trust
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from iam_preflight.comments import Ignore
     from iam_preflight.decisions import Decided
     from iam_preflight.discovery import Tree
+    from iam_preflight.errors import Problem
     from iam_preflight.findings import Finding
     from iam_preflight.registry import Registry
     from iam_preflight.scan import Report, ScanOptions
@@ -48,13 +50,13 @@ class Change(Struct, frozen=True):
     head: str
     fixed: tuple[Decided, ...]
     """Findings that the base shows and the head has not."""
-    trust: tuple[NewTrust, ...]
-    access: tuple[NewAccess, ...]
-    paths: tuple[NewPath, ...]
     ignores: tuple[Ignore, ...]
     """Ignores that the change adds and that hide something."""
     has_other_settings: bool
     """The settings differ: a finding may have come or gone by that alone."""
+    trust: tuple[NewTrust, ...] = ()
+    access: tuple[NewAccess, ...] = ()
+    paths: tuple[NewPath, ...] = ()
 
 
 def compare(
@@ -68,13 +70,23 @@ def compare(
         base=base.name,
         head=head.name,
         fixed=tuple(_fixed(before, after)),
-        trust=tuple(new_trust(before.graph, after.graph)),
-        access=tuple(new_access(before.graph, after.graph)),
-        paths=tuple(new_paths(before.graph, after.graph)),
         ignores=tuple(_added_ignores(before, after)),
         has_other_settings=base.options.settings != head.options.settings,
     )
-    return replace(after, change=change, seconds=before.seconds + after.seconds)
+    graphs = (before.graph, after.graph)
+    faults: list[Problem] = []
+    with KeptTo(".", faults, "trust is not compared"):
+        change = replace(change, trust=tuple(new_trust(*graphs)))
+    with KeptTo(".", faults, "access is not compared"):
+        change = replace(change, access=tuple(new_access(*graphs)))
+    with KeptTo(".", faults, "ways to become an administrator are not compared"):
+        change = replace(change, paths=tuple(new_paths(*graphs)))
+    return replace(
+        after,
+        change=change,
+        problems=(*after.problems, *faults),
+        seconds=before.seconds + after.seconds,
+    )
 
 
 def _scan(

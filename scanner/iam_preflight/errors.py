@@ -34,7 +34,7 @@ class ProblemKind(Enum):
     ACCOUNT_CONTEXT = "SCAN-909"
     """A snapshot of an account that is truncated, old, contradictory, or something else."""
     FAULT = "SCAN-910"
-    """A file, root module or stack that we failed on: the others went on."""
+    """A file, root module, stack, resource or finding that we failed on: the others went on."""
 
 
 FAILS_THE_SCAN = frozenset(

@@ -1,4 +1,4 @@
-"""What nobody foresaw, kept to the file, the root module or the stack that it happened in."""
+"""What nobody foresaw, kept to what it happened in: a file, a root, a resource, a finding."""
 
 from __future__ import annotations
 
@@ -11,15 +11,24 @@ from iam_preflight.timing import OutOfTime
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from iam_preflight.source import Span
+
 
 class KeptTo:
-    """Turns a crash in a block into a problem of a file or folder, so that the rest goes on."""
+    """Turns a crash in a block into a problem of a file, folder or place: the rest goes on."""
 
-    __slots__ = ("_path", "_problems")
+    __slots__ = ("_path", "_problems", "_span", "_what")
 
-    def __init__(self, path: str, problems: list[Problem]) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: str | Span,
+        problems: list[Problem],
+        what: str = "not analysed",
+    ) -> None:
+        self._span = None if isinstance(path, str) else path
+        self._path = path if isinstance(path, str) else path.path
         self._problems = problems
+        self._what = what
 
     def __enter__(self) -> None:
         return None
@@ -29,11 +38,15 @@ class KeptTo:
     ) -> bool:
         if not isinstance(error, Exception) or isinstance(error, UsageError | OutOfTime):
             return False
-        # the error's own text may hold what is secret
-        what = f"{type(error).__name__} {_place_of(error.__traceback__)}"
-        message = f"not analysed, by a fault of iam-preflight ({what}): please report it"
-        self._problems.append(Problem(ProblemKind.FAULT, message, self._path))
+        message = f"{self._what}, {told(error)}"
+        self._problems.append(Problem(ProblemKind.FAULT, message, self._path, self._span))
         return True
+
+
+def told(error: BaseException) -> str:
+    """A crash in words for people: where it was, and not its own text, which may hold secrets."""
+    where = f"{type(error).__name__} {_place_of(error.__traceback__)}"
+    return f"by a fault of iam-preflight ({where}): please report it"
 
 
 def _place_of(trace: TracebackType | None) -> str:

@@ -21,6 +21,7 @@ from iam_preflight.discovery import (
     take_inventory,
 )
 from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.faults import KeptTo
 from iam_preflight.knowledge.age import age_problem
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.settings import Settings
@@ -167,12 +168,17 @@ def scan_inventory(
     base: Sequence[Entry] | None = None,
 ) -> Report:
     """Scans the files of an inventory. `base` are the findings of the base of a change."""
+    from iam_preflight.graph.model import Coverage
+
     started = time.perf_counter()
     with no_collection():
         graph = load_graph(workspace, inventory, registry, options)
         options.progress("checking")
         findings = list(run_rules(registry, graph, workspace, options))
         decided, faults = judge(findings, workspace.sources, graph, registry, options, base)
+        coverage = Coverage()
+        with KeptTo(".", faults, "not counted what is covered"):
+            coverage = graph.coverage()
     workspace.problems.extend(faults)
     stale = age_problem(options.today)
     if stale is not None:
@@ -180,7 +186,7 @@ def scan_inventory(
     return Report(
         findings=tuple(decided),
         problems=tuple(sorted(distinct(workspace.problems), key=Problem.sort_key)),
-        coverage=graph.coverage(),
+        coverage=coverage,
         rules=registry.rules,
         root=root,
         files=len({*inventory.terraform, *workspace.code, *_files(graph)}),
@@ -202,7 +208,26 @@ def judge(
     base: Sequence[Entry] | None = None,
     read_ignores: Callable[[SourceFile], list[Ignore]] | None = None,
 ) -> tuple[list[Decided], list[Problem]]:
-    """The decisions about findings, and what is wrong with the ignores in the files."""
+    """The decisions about findings, and what is wrong with the ignores in the files.
+
+    Findings that nothing could be decided about are shown.
+    """
+    faults: list[Problem] = []
+    with KeptTo(".", faults, "nothing was ignored, merged or taken for known"):
+        return _judge(findings, sources, graph, registry, options, base, read_ignores)
+    worst_first = sorted(findings, key=lambda finding: finding.severity, reverse=True)
+    return [Decided(finding) for finding in worst_first], faults
+
+
+def _judge(
+    findings: list[Finding],
+    sources: Iterable[SourceFile],
+    graph: Graph,
+    registry: Registry,
+    options: ScanOptions,
+    base: Sequence[Entry] | None,
+    read_ignores: Callable[[SourceFile], list[Ignore]] | None,
+) -> tuple[list[Decided], list[Problem]]:
     from iam_preflight.baseline import Known
     from iam_preflight.comments import ignores_in
     from iam_preflight.locate import Locator
@@ -226,7 +251,7 @@ def judge(
     )
     decided = decide(findings, grounds)
     live = {resource.header.path for resource in graph.resources}
-    return decided, list(ignores.problems(live))
+    return decided, [*grounds.faults, *ignores.problems(live)]
 
 
 def is_wanted_by(registry: Registry) -> Callable[[str], bool]:
@@ -247,7 +272,10 @@ def load_graph(
         _resources(workspace, inventory, options, is_wanted), workspace, inventory
     )
     resources = _counted(_with_account(code, workspace, options), options.progress)
-    graph = build_graph(resources, options.settings, options.today)
+    graph = build_graph((), options.settings, options.today)
+    with KeptTo(".", workspace.problems, "not joined"):
+        graph = build_graph(resources, options.settings, options.today)
+    workspace.problems.extend(graph.faults)
     graph.missing_modules = tuple(
         problem for problem in workspace.problems if problem.kind is ProblemKind.UNRESOLVED_MODULE
     )
@@ -285,12 +313,14 @@ def _resources(
             timeout=options.timeout,
             reader=options.hcl_reader,
         )
-        yield from load_terraform(workspace, inventory.terraform, terraform_options, is_wanted)
+        with KeptTo(".", workspace.problems, "Terraform is not analysed"):
+            yield from load_terraform(workspace, inventory.terraform, terraform_options, is_wanted)
     if templates and (options.parameters or any(_may_be_template(workspace, templates))):
         from iam_preflight.cloudformation.load import TemplateOptions, load_templates
 
         template_options = TemplateOptions(options.parameters, options.timeout)
-        yield from load_templates(workspace, templates, template_options, is_wanted)
+        with KeptTo(".", workspace.problems, "CloudFormation is not analysed"):
+            yield from load_templates(workspace, templates, template_options, is_wanted)
     _note_what_is_neither(workspace, inventory)
 
 
@@ -351,7 +381,8 @@ def _with_pipelines(
     if not is_empty:
         from iam_preflight.pipelines.load import load_pipelines
 
-        yield from load_pipelines(workspace, inventory.templates)
+        with KeptTo(".", workspace.problems, "pipelines are not analysed"):
+            yield from load_pipelines(workspace, inventory.templates)
 
 
 def _with_account(
@@ -364,9 +395,10 @@ def _with_account(
 
         options.progress("reading the account context")
         max_days = options.settings.max_context_days
-        yield from load_account(
-            options.account_context, options.today, max_days, workspace.problems
-        )
+        with KeptTo(".", workspace.problems, "the account context is not analysed"):
+            yield from load_account(
+                options.account_context, options.today, max_days, workspace.problems
+            )
 
 
 # ---------------------------------------------------------------- rules
@@ -420,12 +452,26 @@ def run_checks(
         try:
             for subject, found in _checks_of(rule, graph):
                 if is_asked(subject):
-                    yield rule, subject, [one for one in found if _is_told(rule, one)]
+                    yield rule, subject, list(_found_by(rule, found, problems))
         except OutOfTime:
             raise
-        except Exception as error:  # noqa: BLE001  the one place that turns a crash into SCAN-902
-            message = f"rule {rule.id} failed: {type(error).__name__}: {error}"
-            problems.append(Problem(ProblemKind.RULE_CRASH, message, rule.id))
+        except Exception as error:  # noqa: BLE001  crashes become SCAN-902 here and below
+            problems.append(_crash_of(rule, error))
+
+
+def _found_by(rule: Rule, found: Iterator[Finding], problems: list[Problem]) -> Iterator[Finding]:
+    """What a rule finds at one thing; where it crashes there, it goes on with the next."""
+    try:
+        yield from (one for one in found if _is_told(rule, one))
+    except OutOfTime:
+        raise
+    except Exception as error:  # noqa: BLE001  as above
+        problems.append(_crash_of(rule, error))
+
+
+def _crash_of(rule: Rule, error: Exception) -> Problem:
+    message = f"rule {rule.id} failed: {type(error).__name__}: {error}"
+    return Problem(ProblemKind.RULE_CRASH, message, rule.id)
 
 
 def _is_told(rule: Rule, finding: Finding) -> bool:

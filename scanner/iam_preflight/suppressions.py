@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from iam_preflight.comments import MARKS, ignores_in
 from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.faults import KeptTo
 from iam_preflight.source import SourceFile
 from iam_preflight.stretches import Stretches
 
@@ -97,9 +98,11 @@ class Suppressions:
         """By file, then by rule."""
         self._used: set[tuple[int, str]] = set()
         self._refused: list[tuple[Ignore, str]] = []
+        self._faults: list[Problem] = []
         for source in sources:
-            for ignore in read(source):
-                self._add(ignore)
+            with KeptTo(source.path, self._faults, "ignores are not read, and hide nothing"):
+                for ignore in read(source):
+                    self._add(ignore)
 
     def _add(self, ignore: Ignore) -> None:
         """Keeps an ignore that counts; of one that does not, why."""
@@ -179,6 +182,7 @@ class Suppressions:
 
     def problems(self, live: Iterable[str]) -> Iterator[Problem]:
         """What is wrong with the ignores in the files; unused ones only of `live` files."""
+        yield from self._faults
         for ignore, message in self._refused:
             yield _problem(ignore, message)
         if not self._registry.is_complete:

@@ -176,7 +176,7 @@ class Analyst(Struct, frozen=True):
             names,
             found,
             tuple(decided),
-            tuple(distinct([*unit.problems(), *crashes, *faults])),
+            tuple(distinct([*unit.problems(), *graph.faults, *crashes, *faults])),
             {source.path: source for source in sources},
             is_complete,
         )

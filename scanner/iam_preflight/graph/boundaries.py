@@ -200,22 +200,22 @@ def boundary_conditions(documents: Iterable[Document]) -> Iterator[Condition]:
 # ---- which policies are boundaries
 
 
-def mark_boundaries(policies: Iterable[Policy], lookup: Lookup, settings: Settings) -> None:
-    """Marks as boundary the policies that conditions or settings ask for, or whose name says so.
+def mark_boundaries(policy: Policy, lookup: Lookup, settings: Settings) -> None:
+    """Marks the policies that a policy's conditions ask for as boundary; itself, where the
+    settings or its name say so.
 
     A policy that somebody holds is judged by what it gives, whatever its name.
     """
-    for policy in policies:
-        for condition in boundary_conditions((policy.document,)):
-            for value in condition.values:
-                named = _policy_of(value, policy.resource, lookup)
-                if named is not None:
-                    named.is_boundary = True
-        if not policy.attachments and policy.use is DocumentUse.IDENTITY:
-            names = (policy.name, policy.resource.name, policy.arn.text if policy.arn else "")
-            is_listed = any(fnmatchcase(n, p) for p in settings.boundaries for n in names)
-            if is_listed or any("boundary" in name.lower() for name in names):
-                policy.is_boundary = True
+    for condition in boundary_conditions((policy.document,)):
+        for value in condition.values:
+            named = _policy_of(value, policy.resource, lookup)
+            if named is not None:
+                named.is_boundary = True
+    if not policy.attachments and policy.use is DocumentUse.IDENTITY:
+        names = (policy.name, policy.resource.name, policy.arn.text if policy.arn else "")
+        is_listed = any(fnmatchcase(n, p) for p in settings.boundaries for n in names)
+        if is_listed or any("boundary" in name.lower() for name in names):
+            policy.is_boundary = True
 
 
 def _policy_of(value: Pattern, resource: Resource, lookup: Lookup) -> Policy | None:

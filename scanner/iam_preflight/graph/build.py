@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from iam_preflight.faults import KeptTo
 from iam_preflight.graph.accounts import account_book
 from iam_preflight.graph.joins import Joins
 from iam_preflight.graph.model import Graph
@@ -40,6 +41,9 @@ def build_graph(
     joins = Joins(nodes)
     workloads = tuple(workloads_of(nodes))
     policies = judge_uses(nodes, settings)
+    accounts = account_book((), settings)
+    with KeptTo(".", nodes.faults, "not known which accounts are whose"):
+        accounts = account_book(listed, settings)
     if documents is not None:
         documents.clear()
         documents.update(nodes.documents)
@@ -52,7 +56,8 @@ def build_graph(
         workloads=workloads,
         outside=tuple(joins.outside),
         elsewhere=tuple(joins.elsewhere.values()),
-        accounts=account_book(listed, settings),
+        accounts=accounts,
         lookup=nodes.lookup,
         today=today or dt.datetime.now(dt.timezone.utc).date(),
+        faults=tuple(nodes.faults),
     )

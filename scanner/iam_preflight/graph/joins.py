@@ -53,7 +53,8 @@ class Joins:
         self.elsewhere: dict[tuple[str, PrincipalKind, str], Principal] = {}
         """By deployment, kind and what the code calls them."""
         for resource in nodes.resources:
-            self._join(resource)
+            with nodes.kept_to(resource):
+                self._join(resource)
         self._add_boundaries()
 
     def _policies_of(
@@ -259,23 +260,27 @@ class Joins:
 
     def _add_boundaries(self) -> None:
         for principal in self._nodes.principals:
-            value = principal.resource.get("permissions_boundary")
-            if value is not None:
-                self._bound(principal, value, principal.resource)
+            with self._nodes.kept_to(principal.resource):
+                value = principal.resource.get("permissions_boundary")
+                if value is not None:
+                    self._bound(principal, value, principal.resource)
         for resource in self._nodes.resources:
-            if resource.type != "aws_ssoadmin_permissions_boundary_attachment":
-                continue
-            for _, principal, _ in self._nodes.principals_of(
-                resource.get("permission_set_arn"), PrincipalKind.PERMISSION_SET, resource
-            ):
-                for _, block in blocks_of(resource.get("permissions_boundary")):
-                    arn = block.get("managed_policy_arn")
-                    if arn is not None and not is_null(arn):
-                        self._bound(principal, arn, resource)
-                    for _, inner in blocks_of(block.get("customer_managed_policy_reference")):
-                        name = inner.get("name")
-                        if name is not None:
-                            self._bound(principal, name, resource)
+            if resource.type == "aws_ssoadmin_permissions_boundary_attachment":
+                with self._nodes.kept_to(resource):
+                    self._bound_set(resource)
+
+    def _bound_set(self, resource: Resource) -> None:
+        for _, principal, _ in self._nodes.principals_of(
+            resource.get("permission_set_arn"), PrincipalKind.PERMISSION_SET, resource
+        ):
+            for _, block in blocks_of(resource.get("permissions_boundary")):
+                arn = block.get("managed_policy_arn")
+                if arn is not None and not is_null(arn):
+                    self._bound(principal, arn, resource)
+                for _, inner in blocks_of(block.get("customer_managed_policy_reference")):
+                    name = inner.get("name")
+                    if name is not None:
+                        self._bound(principal, name, resource)
 
     def _bound(self, principal: Principal, value: Value, resource: Resource) -> None:
         for _, found, place in self._policies_of(value, resource):

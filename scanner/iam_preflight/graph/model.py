@@ -257,12 +257,12 @@ SETTLED_BY_AWS = frozenset({Reason.ACCOUNT, Reason.REGION, Reason.PARTITION, Rea
 class Coverage(Struct, frozen=True):
     """How many policies could be worked out, and why the others could not."""
 
-    principals: int
-    full: int
+    principals: int = 0
+    full: int = 0
     """Known but for what only AWS can fill in: account, region, names it makes up."""
-    partly: int
-    none: int
-    reasons: tuple[tuple[str, int], ...]
+    partly: int = 0
+    none: int = 0
+    reasons: tuple[tuple[str, int], ...] = ()
     """What would resolve the rest, with how many policies wait for it, most first."""
     switched_off: tuple[tuple[SwitchedOff, int], ...] = ()
     """What keeps blocks from being there by default, with how many, most first."""
@@ -297,6 +297,8 @@ class Graph(Struct, eq=False):
     """Every file that was read, whether or not anything in it matters here."""
     secrets: Secrets = field(default_factory=Secrets)
     """What is marked as sensitive: nobody may write it."""
+    faults: tuple[Problem, ...] = ()
+    """Resources that we failed on: they are not, or not wholly, in the graph."""
     switched_off: tuple[SwitchedOff, ...] = ()
     """For each block that makes nothing by default: why."""
     _by_type: dict[str, list[Resource]] = field(default_factory=dict)

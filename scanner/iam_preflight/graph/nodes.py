@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from iam_preflight.faults import KeptTo
 from iam_preflight.graph.arns import iam_arn
 from iam_preflight.graph.attribute_grants import granted_by, values_at
 from iam_preflight.graph.environments import Environments
@@ -30,6 +31,7 @@ from iam_preflight.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iam_preflight.errors import Problem
     from iam_preflight.policy.document import Document
     from iam_preflight.resources import Resource
     from iam_preflight.settings import Settings
@@ -53,6 +55,8 @@ class Nodes:
         self, resources: tuple[Resource, ...], settings: Settings, earlier: Documents
     ) -> None:
         self.resources = resources
+        self.faults: list[Problem] = []
+        """The resources that we failed on: they cost themselves, not the graph."""
         self.principals: list[Principal] = []
         self.policies: list[Policy] = []
         self.lookup = Lookup()
@@ -71,33 +75,39 @@ class Nodes:
         """The policies whose text a resource holds."""
         return tuple(self._texts.get(id(resource), ()))
 
+    def kept_to(self, resource: Resource) -> KeptTo:
+        """Keeps a crash to the resource that it happens at."""
+        return KeptTo(resource.header, self.faults)
+
     def _add_principals(self) -> None:
         for resource in self.resources:
             kind = _KINDS.get(resource.type)
-            if kind is None or resource.is_data:
-                continue
-            name = self._name(resource)
-            accounts = resource.provider.account_ids
-            account = accounts[0] if len(accounts) == 1 else self._account if not accounts else None
-            tags = tags_of(resource)
-            environment = self._environments.of_resource(resource, tags, account, name.text)
-            path = resource.text("path") or "/"
-            principal = Principal(
-                kind=kind,
-                resource=resource,
-                name=name,
-                path=path,
-                arn=iam_arn(resource, kind.arn_type, path, name, account),
-                tags=tags,
-                account=account,
-                environment=environment,
-            )
-            self.principals.append(principal)
+            if kind is not None and not resource.is_data:
+                with self.kept_to(resource):
+                    self.principals.append(self._principal(resource, kind))
         self._join_records()
         for principal in self.principals:
             resource = principal.resource
             names = (principal.arn.text,) if resource.is_recorded else ()
             self.lookup.add(resource, principal, principal.name.text, *names)
+
+    def _principal(self, resource: Resource, kind: PrincipalKind) -> Principal:
+        name = self._name(resource)
+        accounts = resource.provider.account_ids
+        account = accounts[0] if len(accounts) == 1 else self._account if not accounts else None
+        tags = tags_of(resource)
+        environment = self._environments.of_resource(resource, tags, account, name.text)
+        path = resource.text("path") or "/"
+        return Principal(
+            kind=kind,
+            resource=resource,
+            name=name,
+            path=path,
+            arn=iam_arn(resource, kind.arn_type, path, name, account),
+            tags=tags,
+            account=account,
+            environment=environment,
+        )
 
     def _join_records(self) -> None:
         """What a snapshot and the code both have is the code's, which remembers the snapshot's."""
@@ -127,27 +137,32 @@ class Nodes:
 
     def _add_policies(self) -> None:
         for resource in self.resources:
-            for attribute, use in self._types.documents(resource.type).items():
-                if attribute == "inline_policy" and resource.type == "aws_iam_role":
-                    self._inline_blocks(resource)
-                    continue
-                if "." in attribute:
-                    for _, inner in values_at(resource.attributes, attribute):
-                        self._policy(resource, attribute, inner, self._use(resource, use))
-                    continue
-                value = resource.get(attribute)
-                if use == LIKELY:
-                    if value is not None and not resource.is_data and self._admits(value):
-                        self._policy(resource, attribute, value, DocumentUse.RESOURCE)
-                    continue
-                if value is None and attribute not in ("policy", "assume_role_policy"):
-                    value = nested(resource, attribute)
-                if value is not None and not resource.is_data:
-                    self._policy(resource, attribute, value, self._use(resource, use))
-            self._composed(resource)
+            with self.kept_to(resource):
+                self._policies_in(resource)
         for resource in self.resources:
             if resource.is_data and resource.type == POLICY_DOCUMENT:
-                self._source_document(resource)
+                with self.kept_to(resource):
+                    self._source_document(resource)
+
+    def _policies_in(self, resource: Resource) -> None:
+        for attribute, use in self._types.documents(resource.type).items():
+            if attribute == "inline_policy" and resource.type == "aws_iam_role":
+                self._inline_blocks(resource)
+                continue
+            if "." in attribute:
+                for _, inner in values_at(resource.attributes, attribute):
+                    self._policy(resource, attribute, inner, self._use(resource, use))
+                continue
+            value = resource.get(attribute)
+            if use == LIKELY:
+                if value is not None and not resource.is_data and self._admits(value):
+                    self._policy(resource, attribute, value, DocumentUse.RESOURCE)
+                continue
+            if value is None and attribute not in ("policy", "assume_role_policy"):
+                value = nested(resource, attribute)
+            if value is not None and not resource.is_data:
+                self._policy(resource, attribute, value, self._use(resource, use))
+        self._composed(resource)
 
     def _composed(self, resource: Resource) -> None:
         """What a resource grants by attributes, as a resource policy."""
@@ -268,8 +283,10 @@ class Nodes:
     def _add_resources(self) -> None:
         """Everything else that a value may refer to."""
         for resource in self.resources:
-            names = (resource.text("name"), resource.text("bucket"), resource.text("function_name"))
-            self.lookup.add(resource, resource, *dict.fromkeys(name for name in names if name))
+            with self.kept_to(resource):
+                texts = (resource.text(key) for key in ("name", "bucket", "function_name"))
+                names = [name for name in texts if name]
+                self.lookup.add(resource, resource, *dict.fromkeys(names))
 
     # ---- what the others are joined by
 

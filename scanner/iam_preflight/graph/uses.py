@@ -10,7 +10,7 @@ from iam_preflight.policy.document import DocumentUse
 from iam_preflight.values import items_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
     from iam_preflight.graph.model import Policy
     from iam_preflight.graph.nodes import Nodes
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 def judge_uses(nodes: Nodes, settings: Settings) -> tuple[Policy, ...]:
     """Decides what documents are for, now that it is known who holds them; those that count."""
-    mark_boundaries(nodes.policies, nodes.lookup, settings)
+    for policy in nodes.policies:
+        with nodes.kept_to(policy.resource):
+            mark_boundaries(policy, nodes.lookup, settings)
     shown: set[tuple[int, int]] = set()
     for policy in nodes.policies:
         if policy.is_source_only:
@@ -31,7 +33,7 @@ def judge_uses(nodes: Nodes, settings: Settings) -> tuple[Policy, ...]:
             policy.use = DocumentUse.BOUNDARY
         for statement in policy.document.statements:
             shown.add((id(statement.span.source), statement.span.start))
-    merged = _merged(nodes.resources)
+    merged = _merged(nodes)
     kept: list[Policy] = []
     for policy in nodes.policies:
         if policy.is_source_only and (
@@ -46,19 +48,22 @@ def judge_uses(nodes: Nodes, settings: Settings) -> tuple[Policy, ...]:
     return tuple(kept)
 
 
-def _merged(resources: Iterable[Resource]) -> set[tuple[str, str]]:
+def _merged(nodes: Nodes) -> set[tuple[str, str]]:
     """The policy document blocks that others take in, by deployment and address.
 
     What an override leaves of them is in those others; the rest is nobody's.
     """
     found: set[tuple[str, str]] = set()
-    for resource in resources:
-        if not resource.is_data or resource.type != POLICY_DOCUMENT:
-            continue
-        for argument in (*SOURCES, *OVERRIDES):
-            for _, item in items_of(resource.get(argument)):
-                reference = getattr(item, "reference", None)
-                if reference is not None:
-                    path = reference.deployment or resource.deployment.path
-                    found.add((path, reference.address))
+    for resource in nodes.resources:
+        if resource.is_data and resource.type == POLICY_DOCUMENT:
+            with nodes.kept_to(resource):
+                found.update(_taken_in(resource))
     return found
+
+
+def _taken_in(resource: Resource) -> Iterator[tuple[str, str]]:
+    for argument in (*SOURCES, *OVERRIDES):
+        for _, item in items_of(resource.get(argument)):
+            reference = getattr(item, "reference", None)
+            if reference is not None:
+                yield reference.deployment or resource.deployment.path, reference.address

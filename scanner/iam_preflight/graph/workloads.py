@@ -23,16 +23,17 @@ def workloads_of(nodes: Nodes) -> Iterator[Workload]:
         attributes = types.role.get(resource.type)
         if attributes is None or resource.is_data or resource.type.startswith("aws_iam_"):
             continue
-        for attribute in attributes:
-            value = resource.get(attribute)
-            if value is None:
-                value = nested(resource, attribute)
-            for item in named_in(value):
-                role = _role_or_profile(item, resource, nodes)
-                if role is not None:
-                    workload = Workload(resource, attribute, role, item.span)
-                    role.workloads.append(workload)
-                    yield workload
+        with nodes.kept_to(resource):
+            for attribute in attributes:
+                value = resource.get(attribute)
+                if value is None:
+                    value = nested(resource, attribute)
+                for item in named_in(value):
+                    role = _role_or_profile(item, resource, nodes)
+                    if role is not None:
+                        workload = Workload(resource, attribute, role, item.span)
+                        role.workloads.append(workload)
+                        yield workload
 
 
 def _role_or_profile(item: Value, resource: Resource, nodes: Nodes) -> Principal | None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from iam_preflight import __version__
 from iam_preflight.baseline import fingerprint_of
 from iam_preflight.decisions import Outcome
+from iam_preflight.faults import KeptTo
 from iam_preflight.knowledge.age import data_date
 from iam_preflight.locate import Locator
 from iam_preflight.reporters import model
@@ -34,14 +37,25 @@ _NO_PLACE = {"line": 0, "column": 0, "end_line": 0, "end_column": 0}
 def present(report: Report, fail_on: str, *, with_graph: bool = False) -> model.Report:
     """The report as data. `fail_on` is a severity or `never`."""
     presenter = _Presenter(report)
-    findings = tuple(presenter.finding(decided) for decided in report.findings)
-    change = presenter.change(report.change) if report.change is not None else None
+    faults: list[Problem] = []
+    told: list[model.Finding] = []
+    for decided in report.findings:
+        with _kept_to(decided, faults):
+            told.append(presenter.finding(decided))
+    findings = tuple(told)
+    change = None
+    if report.change is not None:
+        with KeptTo(".", faults, "not told how it differs"):
+            change = presenter.change(report.change)
     counts = _counts(findings, change)
     graph = None
     if with_graph:
         from iam_preflight.graph.export import as_data
 
-        graph = as_data(report.graph)
+        with KeptTo(".", faults, "the graph is not drawn"):
+            graph = as_data(report.graph)
+    if faults:
+        report = replace(report, problems=(*report.problems, *faults))
     data = model.Report(
         version=model.VERSION,
         tool=model.Tool(version=__version__, data=data_date().isoformat()),
@@ -60,6 +74,11 @@ def present(report: Report, fail_on: str, *, with_graph: bool = False) -> model.
         graph=graph,
     )
     return report.graph.secrets.masked_report(data)
+
+
+def _kept_to(decided: Decided, faults: list[Problem]) -> KeptTo:
+    finding = decided.finding
+    return KeptTo(finding.primary.span, faults, f"a finding of {finding.rule} is not told")
 
 
 def verdict(report: Report, fail_on: str) -> VerdictName:

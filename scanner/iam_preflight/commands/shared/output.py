@@ -14,12 +14,14 @@ from msgspec import Struct
 
 from iam_preflight.commands.shared.command import GIVEN, ManualCommand, SectionOption
 from iam_preflight.errors import UsageError
+from iam_preflight.faults import KeptTo
 from iam_preflight.writing import open_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
+    from iam_preflight.errors import Problem
     from iam_preflight.reporters.model import Options
     from iam_preflight.reporters.model import Report as Data
     from iam_preflight.scan import Report
@@ -199,11 +201,17 @@ class Output(Struct, frozen=True):
 
     def write(self, data: Data) -> ExitCode:
         """Writes every report and gives the exit code."""
+        faults: list[Problem] = []
         for target in self.targets:
-            self._write(data, target)
+            name = str(target.path or "standard output")
+            with KeptTo(name, faults, f"the {target.format} report is not written, or not wholly"):
+                self._write(data, target)
         if not self.quiet and all(target.path is not None for target in self.targets):
-            self._tell(data)
-        return _EXIT_CODES[data.verdict]
+            with KeptTo("standard error", faults, "the verdict is not told"):
+                self._tell(data)
+        for fault in faults:
+            click.echo(f"Error: {fault.path}: {fault.message}", err=True)
+        return ExitCode.NOT_ANALYSED if faults else _EXIT_CODES[data.verdict]
 
     def _write(self, data: Data, target: Target) -> None:
         module = importlib.import_module(f"iam_preflight.reporters.{FORMATS[target.format]}")
