@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
+import os
 import pkgutil
 import sys
+import threading
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -106,7 +110,17 @@ def main() -> None:
             traceback.print_exc()
         click.echo(f"Error: not finished, {told(error)}", err=True)
         code = NOT_ANALYSED
-    sys.exit(code)
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process. Python would free every object that a scan has made, one by one."""
+    if threading.active_count() > 1 or sys.stdout is None or sys.stderr is None:
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    atexit._run_exitfuncs()  # noqa: SLF001  as `multiprocessing` does
+    os._exit(code)
 
 
 def _run() -> int:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from iam_preflight import yamltext
+from iam_preflight.late_patterns import late
 from iam_preflight.source import Span
 from iam_preflight.structure import Branch, StructureError, read_structure
 
@@ -34,10 +35,10 @@ MARKS = (b"iam-preflight", b"checkov")
 _IN_COMMENTS = re.compile(rb"iam-preflight|checkov:skip=(?:CKV_IAMP|[A-Z0-9]+-)")
 """What an ignore in a comment has; checks of somebody else's, which many files name, do not."""
 
-_IGNORE = re.compile(r"iam-preflight:\s*ignore\b[ \t]*(?:\[([^\]\n]*)\])?([^\n]*)")
-_CHECKOV = re.compile(r"checkov:skip=([A-Za-z0-9_-]+)(?::([^\n]*))?")
-_CHECKOV_ID = re.compile(r"CKV_IAMP_([A-Z][A-Z0-9]*)_(\d{3})")
-_UNTIL = re.compile(r"(?:^|\s)until=(\S*)")
+_IGNORE = late(r"iam-preflight:\s*ignore\b[ \t]*(?:\[([^\]\n]*)\])?([^\n]*)")
+_CHECKOV = late(r"checkov:skip=([A-Za-z0-9_-]+)(?::([^\n]*))?")
+_CHECKOV_ID = late(r"CKV_IAMP_([A-Z][A-Z0-9]*)_(\d{3})")
+_UNTIL = late(r"(?:^|\s)until=(\S*)")
 _ANCHOR_LINES = 2_000
 
 
@@ -140,7 +141,7 @@ def _ignore(
 # ---------------------------------------------------------------- HCL
 
 _ELEMENTS = frozenset({"attribute", "block", "object_elem"})
-_VISIBLE = re.compile(rb"\S")
+_VISIBLE = late(rb"\S")
 _COLLECTIONS = frozenset({"tuple", "function_arguments"})
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from iam_preflight.late_patterns import late
 
-_DURATION = re.compile(
+_DURATION = late(
     r"P(?:(?P<days>\d+(?:\.\d+)?)D)?"
     r"(?:T(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?"
     r"(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from iam_preflight.late_patterns import late
 from iam_preflight.source import Span
 from iam_preflight.values import (
     MAX_EXPONENT,
@@ -48,16 +49,16 @@ MAX_DEPTH = 200
 
 _BOM = b"\xef\xbb\xbf"
 
-_WIDE = re.compile(r"[^\x00-\x7f]")
-_SPACE = re.compile(r"[ \t\r\n]*")
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_PLAIN = re.compile(r'[^"\\\ue000\x00-\x1f]+')
-_WHOLE = re.compile(r'"([^"\\\ue000\x00-\x1f]*)"')
+_WIDE = late(r"[^\x00-\x7f]")
+_SPACE = late(r"[ \t\r\n]*")
+_NUMBER = late(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_PLAIN = late(r'[^"\\\ue000\x00-\x1f]+')
+_WHOLE = late(r'"([^"\\\ue000\x00-\x1f]*)"')
 """A string that is one piece, as nearly all are."""
-_COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
-_COMMA = re.compile(r"[ \t\r\n]*,[ \t\r\n]*(?=[^,\ue000 \t\r\n])")
+_COLON = late(r"[ \t\r\n]*:[ \t\r\n]*")
+_COMMA = late(r"[ \t\r\n]*,[ \t\r\n]*(?=[^,\ue000 \t\r\n])")
 """The one comma between two items, none of which is a hole."""
-_SLOPPY = re.compile(r'[^"\\\ue000]+')
+_SLOPPY = late(r'[^"\\\ue000]+')
 _NO_ITEM = "[{" + HOLE
 _AFTER_A_HOLE = ' \t\r\n,]}{["' + HOLE
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}

@@ -98,7 +98,7 @@ def _is_named(rule: Rule, name: str) -> bool:
     upper = name.upper()
     return (
         rule.id == upper
-        or rule.id.partition("-")[0] == upper.rstrip("-*")
+        or rule.family() == upper.rstrip("-*")
         or name == rule.name
         or name in rule.aliases
     )

@@ -169,7 +169,12 @@ class Rule:
             fix=fix,
         )
 
-    # ---- its page
+    # ---- its name and page
+
+    @classmethod
+    def family(cls) -> str:
+        """The first part of the id, which rules about the same matter have in common."""
+        return cls.id.partition("-")[0]
 
     @classmethod
     def title(cls) -> str:

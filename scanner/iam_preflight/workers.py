@@ -1,4 +1,4 @@
-"""The rules in several processes: each takes the next rule that nobody has taken.
+"""The rules in several processes: each takes the next task, which is some of them.
 
 The processes are copies of the scan made once everything has been read (`fork`), so that nothing
 has to be handed to them. What they find comes back by pickle; resources and files are named in it
@@ -24,7 +24,7 @@ from iam_preflight.source import SourceFile
 from iam_preflight.tracing import Question, TracedTree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from iam_preflight.discovery import Workspace
     from iam_preflight.errors import Problem
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
     Found = dict[int, list[Finding]]
     """What was found by the number of the rule."""
+
+    Tasks = Sequence[Sequence[int]]
+    """The numbers of the rules that are for one process each, those that take longest first."""
 
 MAX_BY_DEFAULT = 4
 """What several rules need is worked out in each process: more processes gain little."""
@@ -57,24 +60,28 @@ def workers(wanted: int) -> int:
 
 
 def share(
-    count: int,
+    tasks: Tasks,
     jobs: int,
     judge: Callable[[int], list[Finding]],
     graph: Graph,
     workspace: Workspace,
 ) -> Found:
-    """What the rules 0 … `count` find, by number; those that a failed process had taken missing."""
-    if count > _MAX_TASKS:
+    """What the rules of all tasks find; without those that a failed process had taken."""
+    if len(tasks) > _MAX_TASKS:
         return {}
     tickets, box = os.pipe()
-    os.write(box, b"".join(map(_TICKET.pack, range(count))))
+    os.write(box, b"".join(map(_TICKET.pack, range(len(tasks)))))
     os.close(box)
+
+    def work() -> Found:
+        return {number: judge(number) for task in _taken(tickets, tasks) for number in task}
+
     parcels = _Parcels(graph, workspace)
     helpers: list[_Helper] = []
     try:
         while len(helpers) < jobs - 1:
-            helpers.append(_Helper(tickets, judge, parcels))
-        found = _judge_next(tickets, judge)
+            helpers.append(_Helper(work, parcels))
+        found = work()
         parcels.know(found)
         for helper in helpers:
             with contextlib.suppress(pickle.UnpicklingError, EOFError):
@@ -86,27 +93,23 @@ def share(
     return found
 
 
-def _judge_next(tickets: int, judge: Callable[[int], list[Finding]]) -> Found:
-    """Takes tickets until there are none left."""
-    found: Found = {}
+def _taken(tickets: int, tasks: Tasks) -> Iterator[Sequence[int]]:
+    """Tasks that nobody else has taken, until there are none left."""
     while ticket := os.read(tickets, _TICKET.size):
         (number,) = _TICKET.unpack(ticket)
-        found[number] = judge(number)
-    return found
+        yield tasks[number]
 
 
 class _Helper:
     """A copy of this process that works and ends."""
 
-    def __init__(
-        self, tickets: int, judge: Callable[[int], list[Finding]], parcels: _Parcels
-    ) -> None:
+    def __init__(self, work: Callable[[], Found], parcels: _Parcels) -> None:
         self._results, results = os.pipe()
         self._process = os.fork()
         if self._process == 0:
             status = 1
             try:
-                data = parcels.wrap(_judge_next(tickets, judge))
+                data = parcels.wrap(work())
                 with os.fdopen(results, "wb") as stream:
                     stream.write(data)
                 status = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -164,6 +165,19 @@ def test_4_when_the_program_itself_fails(project: Path) -> None:
     done = subprocess.run([command[0], "-Xdev", *command[1:]], check=False, capture_output=True)
     assert done.returncode == 4
     assert b"boom" in done.stderr
+
+
+def test_the_process_ends_with_all_that_it_had_to_say_and_do(project: Path, tmp_path: Path) -> None:
+    script = (
+        "import atexit, pathlib\n"
+        f"atexit.register(pathlib.Path({str(tmp_path / 'done')!r}).touch)\n"
+        "from iam_preflight.cli import main\nmain()\n"
+    )
+    command = [sys.executable, "-c", script, "scan", str(project), "-f", "json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["verdict"] == "findings"
+    assert (tmp_path / "done").exists()
 
 
 # ---------------------------------------------------------------- reports and files

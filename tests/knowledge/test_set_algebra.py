@@ -7,17 +7,19 @@ import itertools
 import pytest
 
 from iam_preflight.knowledge.actionset import ActionSet
-from iam_preflight.knowledge.catalog import AccessLevel, Catalog, catalog
+from iam_preflight.knowledge.catalog import AccessLevel, ActionClass, Catalog, catalog
 from iam_preflight.knowledge.reading import service_reference
 
 PATTERNS = ("s3:Get*", "iam:*", "*", "ec2:Describe*", "s3:*Object", "nothing:*", "ia*:Pass*")
-SETS = 2 * (len(PATTERNS) + 1)
+CLASSES = (ActionClass.KEY_ADMINISTRATION, ActionClass.RESOURCE_EXPOSURE)
+SETS = 2 * (len(PATTERNS) + len(CLASSES) + 1)
 
 
 def _sets() -> list[ActionSet]:
     known = catalog()
     managing = known.everything.at_level(AccessLevel.PERMISSIONS_MANAGEMENT)
-    plain = [*(known.expand(pattern) for pattern in PATTERNS), managing]
+    classes = [known.classes[name] for name in CLASSES]
+    plain = [*(known.expand(pattern) for pattern in PATTERNS), *classes, managing]
     return [*plain, *(~one for one in plain)]
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from test_formats import render
 
 from iam_preflight.reporters import escape, json_report, model
-from iam_preflight.reporters.excerpts import without_secrets
+from iam_preflight.reporters.excerpts import _SECRETS, _masked, without_secrets
 
 NASTY = [
     "<script>alert(1)</script>",
@@ -351,6 +351,19 @@ def test_what_looks_like_a_secret_is_masked_in_its_place(line: str, masked: str)
 )
 def test_ordinary_lines_are_left_alone(line: str) -> None:
     assert without_secrets(line) == line
+
+
+PIECES = ["secret", "ſecret", "PASSWORD", "pwd", "toKen", "key", "=", ": ", "'", '"', "hunter22"]
+PIECES += ["AKIA" + "A" * 16, "a1B2" * 10, "-----BEGIN PRIVATE KEY-----", "/", " "]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=6))
+def test_a_line_that_is_not_looked_at_closely_has_no_secret(pieces: list[str]) -> None:
+    line = "".join(pieces)
+    masked = line
+    for pattern in _SECRETS:
+        masked = pattern.sub(_masked, masked)
+    assert without_secrets(line) == masked
 
 
 def test_stream_is_text_whatever_is_in_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,8 +13,6 @@ from terraform_helpers import data_of, local, root_of
 from iam_preflight.terraform import functions
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from iam_preflight.terraform.instances import ModuleInstance
 
 ANSWERS: list[tuple[str, Any]] = [tuple(row) for row in oracle.recorded("expressions")]
@@ -61,10 +60,16 @@ def test_nothing_in_the_table_is_a_problem(evaluated: ModuleInstance) -> None:
     assert evaluated.problems == []
 
 
+def test_every_module_of_functions_is_looked_into() -> None:
+    folder = Path(functions.__file__).parent
+    themes = {file.stem for file in folder.glob("*.py") if "FUNCTIONS" in file.read_text()}
+    assert themes - {"__init__"} == set(functions.THEMES)
+
+
 def test_every_function_stands_in_the_table_twice() -> None:
     text = "\n".join(oracle.expressions())
-    counted = {name: len(re.findall(rf"\b{name}\(", text)) for name in functions.table()}
-    wanted = set(functions.table()) - NOT_IN_THE_TABLE
+    counted = {name: len(re.findall(rf"\b{name}\(", text)) for name in functions.names()}
+    wanted = set(functions.names()) - NOT_IN_THE_TABLE
     assert {name: counted[name] for name in wanted if counted[name] < 2} == {}
 
 

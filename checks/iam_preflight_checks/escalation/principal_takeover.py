@@ -66,7 +66,9 @@ class PrincipalTakeover(EscalationRule):
         escalations = graph.escalations
         if graph.powers.is_powerful(principal) or is_exempt(principal, graph.settings):
             return
-        found = [one for one in escalations.of_principals(principal) if self._is_told(one, graph)]
+        found = list(
+            escalations.of_principals(principal, lambda role: self._is_told(principal, role, graph))
+        )
         if found:
             yield self._takeover(worst(sure(found), graph), principal, graph)
             return
@@ -74,16 +76,12 @@ class PrincipalTakeover(EscalationRule):
         hint = "name the users or roles that it may manage"
         yield from self.potential(permitted, "could take over any principal", graph, hint=hint)
 
-    def _is_told(self, escalation: Escalation, graph: Graph) -> bool:
+    def _is_told(self, actor: Principal, role: Principal, graph: Graph) -> bool:
         """Plain role assumption by people is MFA-001's; towards an ordinary role it is normal."""
-        if not escalation.is_plain_assume:
-            return True
-        target = escalation.target
-        if target is None or not escalation.actor.is_role:
+        if not actor.is_role or not graph.powers.is_powerful(role):
             return False
         settings = graph.settings
-        is_meant = target.is_listed((*settings.admin_roles, *settings.break_glass_roles))
-        return graph.powers.is_powerful(target) and not is_meant
+        return not role.is_listed((*settings.admin_roles, *settings.break_glass_roles))
 
     def _takeover(self, found: list[Escalation], principal: Principal, graph: Graph) -> Finding:
         best = found[0]

@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import re
 
+from iam_preflight.late_patterns import late
+
 MAX_PEEK = 8 * 1024 * 1024
 """Larger JSON is not looked through before it is parsed; as a template it is far too large."""
 
-_CLAIM = re.compile(rb"""^[ \t]*["']?AWSTemplateFormatVersion["']?[ \t]*:""", re.MULTILINE)
-_RESOURCES = re.compile(
+_CLAIM = late(rb"""^[ \t]*["']?AWSTemplateFormatVersion["']?[ \t]*:""", re.MULTILINE)
+_RESOURCES = late(
     rb"""(?:^(?:\xef\xbb\xbf)?[ \t]*|["'{,])Resources["']?[ \t\r\n]*:""", re.MULTILINE
 )
-_TYPE = re.compile(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa)::[A-Za-z0-9]+::""")
+_TYPE = late(rb"""["']?Type["']?[ \t]*:[ \t]*["']?(?:AWS|Alexa)::[A-Za-z0-9]+::""")
 
 
 def in_utf8(data: bytes) -> bytes:

@@ -7,8 +7,10 @@ import binascii
 import datetime as dt
 import re
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
-_VALIDITY = re.compile(
+from iam_preflight.late_patterns import late
+
+_PEM = late(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+_VALIDITY = late(
     rb"\x30.(?:\x17\x0d\d{12}Z|\x18\x0f\d{14}Z)(?:\x17\x0d(\d{12})Z|\x18\x0f(\d{14})Z)", re.DOTALL
 )
 """The two times of a certificate in DER (https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5)."""

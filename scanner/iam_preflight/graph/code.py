@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iam_preflight.late_patterns import late
 from iam_preflight.policy.document import Pattern, pattern_from
 from iam_preflight.values import blocks_of, show
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from iam_preflight.values import Value
 
 _S3_URL = re.compile(r"(?:s3://|https://s3[^/]*/)(?P<bucket>[^/]+)/(?P<key>.+)")
-_ECR_IMAGE = re.compile(
+_ECR_IMAGE = late(
     r"(?P<account>\d{12}|«[^»]*»)\.dkr\.ecr\.(?P<region>[^.]+)\.[^/]+/(?P<name>[^:@]+)"
 )
 

@@ -85,15 +85,21 @@ class Escalations:
 
     # ---- over other principals
 
-    def of_principals(self, actor: Principal) -> Iterator[Escalation]:
-        """Ways in which an actor can take over another principal."""
+    def of_principals(
+        self, actor: Principal, may_assume: Callable[[Principal], bool] = lambda _role: True
+    ) -> Iterator[Escalation]:
+        """Ways in which an actor can take over another principal.
+
+        Who does not ask about every role that may be assumed without further ado says which:
+        that is the most frequent way, and to try it is what takes time.
+        """
         for method in self._methods.ready_for(actor, MethodKind.PRINCIPAL):
             wanted = variables_of(method)
             wants_user = Target.USER in wanted
             wants_role = not wanted.isdisjoint((Target.ROLE, Target.ROLE_POLICY))
             is_plain = method.is_plain_assume
             for target in self.reach.candidates(actor, method):
-                if is_plain and id(target) not in self._worth_assuming:
+                if is_plain and not (id(target) in self._worth_assuming and may_assume(target)):
                     continue
                 if target is actor or not self.reach.is_in_reach(actor, target):
                     continue

@@ -14,6 +14,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from iam_preflight.late_patterns import late
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -23,7 +25,7 @@ MAX_LENGTH = 4096
 """AWS takes 1024 characters; longer text is not looked at."""
 MAX_DEPTH = 40
 
-_TOKEN = re.compile(
+_TOKEN = late(
     r"""\s*(?:
         (?P<mark>[(){}]|&&|\|\||!=|<=|>=|=|<|>)
       | (?P<field>\$(?:\.[\w:*-]+|\[\d+\]|\["[^"]*"\]|\.\["[^"]*"\])+)
@@ -33,8 +35,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_STEP = re.compile(r'\.?([\w:*-]+)|\[(\d+)\]|\.?\["([^"]*)"\]')
-_TERM = re.compile(r'\s*([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
+_STEP = late(r'\.?([\w:*-]+)|\[(\d+)\]|\.?\["([^"]*)"\]')
+_TERM = late(r'\s*([?-]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 _ABSENT = object()
 
 

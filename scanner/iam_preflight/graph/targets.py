@@ -6,9 +6,9 @@ parts, or the name at the end of the ARN, still tell.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from iam_preflight.late_patterns import late
 from iam_preflight.resources import Resource
 from iam_preflight.values import arms_of, parts_of, show
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph
     from iam_preflight.values import Value
 
-_ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:(?:log-group:|rule/|key/|trail/|detector/)?(.+)")
+_ARN = late(r"arn:[^:]*:[^:]*:[^:]*:[^:]*:(?:log-group:|rule/|key/|trail/|detector/)?(.+)")
 
 
 def resource_of(value: Value | None, owner: Resource, graph: Graph, *types: str) -> Resource | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from iam_preflight.knowledge.catalog import AccessLevel, Catalog
 
@@ -218,18 +218,25 @@ class ActionSet:
 
 
 class DeferredSet(ActionSet):
-    """Actions of any service, whose masks are worked out as services are asked for.
+    """Actions of many services, whose masks are worked out as services are asked for.
 
     What AWS calls *Write* is spread over hundreds of services, each a file of its own; what is
     asked is nearly always which actions of some policy are among them.
     """
 
-    __slots__ = ("_is_complete", "_mask_of")
+    __slots__ = ("_among", "_is_complete", "_mask_of")
 
-    def __init__(self, catalog: Catalog, mask_of: Callable[[str], int]) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        mask_of: Callable[[str], int],
+        among: frozenset[str] | None = None,
+    ) -> None:
         super().__init__(catalog, {})
         self._mask_of = mask_of
         """The mask of a service; 0 where there is no such service."""
+        self._among = among
+        """The services that may have an action in it; None: all that there are."""
         self._is_complete = False
 
     def mask(self, service: str) -> int:
@@ -240,17 +247,17 @@ class DeferredSet(ActionSet):
 
     def _own(self) -> dict[str, int]:
         if not self._is_complete:
-            for service in self._catalog.services:
+            for service in self._named():
                 self.mask(service)
             self._is_complete = True
         return self._masks
 
-    def _named(self) -> Iterable[str]:
-        return self._catalog.services
+    def _named(self) -> Collection[str]:
+        return self._catalog.services if self._among is None else self._among
 
     @property
     def _size(self) -> int:
-        return len(self._catalog.services)
+        return len(self._named())
 
     @property
     def is_nothing(self) -> bool:
@@ -259,14 +266,25 @@ class DeferredSet(ActionSet):
     def __or__(self, other: ActionSet) -> ActionSet:
         if other.is_boundless:
             return super().__or__(other)
-        return DeferredSet(self._catalog, lambda service: self.mask(service) | other.mask(service))
+        among = None
+        if self._among is not None and not (isinstance(other, DeferredSet) and not other._among):
+            among = self._among.union(other._named())
+        return DeferredSet(
+            self._catalog, lambda service: self.mask(service) | other.mask(service), among
+        )
 
     def __and__(self, other: ActionSet) -> ActionSet:
         if other.is_boundless or isinstance(other, DeferredSet):
             return DeferredSet(
-                self._catalog, lambda service: self.mask(service) & other.mask(service)
+                self._catalog,
+                lambda service: self.mask(service) & other.mask(service),
+                self._among,
             )
         return other & self
 
     def __sub__(self, other: ActionSet) -> ActionSet:
-        return DeferredSet(self._catalog, lambda service: self.mask(service) & ~other.mask(service))
+        return DeferredSet(
+            self._catalog,
+            lambda service: self.mask(service) & ~other.mask(service),
+            self._among,
+        )

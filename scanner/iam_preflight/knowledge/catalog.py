@@ -256,7 +256,9 @@ class Service:
         "_levels",
         "_names",
         "_narrowable",
+        "_raw",
         "_records",
+        "_types",
         "full",
         "index",
         "key",
@@ -271,7 +273,9 @@ class Service:
         self._catalog = catalog
         self._records = records
         self._names: tuple[str, ...] | None = None
-        self._actions: tuple[Action, ...] | None = None
+        self._raw: tuple[msgspec.Raw, ...] = ()
+        self._types: dict[str, ResourceType] = {}
+        self._actions: list[Action | None] = []
         self._levels: tuple[AccessLevel, ...] | None = None
         self._by_arn: dict[str, int] | None = None
         self._level_masks: dict[AccessLevel, int] = {}
@@ -303,11 +307,40 @@ class Service:
             return sum(1 << i for name, i in self.index.items() if matches(name))
         return sum(1 << i for name, i in self.index.items() if name.startswith(prefix))
 
+    def action_at(self, index: int) -> Action:
+        """An action by its place; of a service's many, few are asked for."""
+        if not self._actions:
+            self._raw = self._catalog.raw_actions(self.key)
+            self._types = self._catalog.resource_types(self.key)
+            self._actions = [None] * len(self._raw)
+        action = self._actions[index]
+        if action is None:
+            action = self._actions[index] = self._read_action(index)
+        return action
+
+    def _read_action(self, index: int) -> Action:
+        record = msgspec.json.decode(self._raw[index], type=_ActionRecord)
+        uses = tuple(
+            ResourceUse(
+                self._types.get(use.name) or ResourceType(self.key, use.name, ""),
+                use.required,
+                use.condition_keys,
+                use.dependent_actions,
+            )
+            for use in record.resource_types
+        )
+        return Action(
+            self.key,
+            record.name,
+            self.levels[index],
+            uses,
+            record.condition_keys,
+            record.dependent_actions,
+        )
+
     @property
     def actions(self) -> tuple[Action, ...]:
-        if self._actions is None:
-            self._actions = tuple(self._catalog.read_actions(self))
-        return self._actions
+        return tuple(map(self.action_at, range(len(self._records))))
 
     @property
     def levels(self) -> tuple[AccessLevel, ...]:
@@ -408,30 +441,16 @@ class Catalog:
             service = self._services[key] = Service(self, key, records)
         return service
 
-    def read_actions(self, service: Service) -> Iterator[Action]:
-        types = {
-            record.key: ResourceType(service.key, record.key, record.arn, record.condition_keys)
-            for record in self._records("resourceTypes", service.key, _TypeRecord).values()
+    def raw_actions(self, service: str) -> tuple[msgspec.Raw, ...]:
+        """The records of a service's actions, in their order."""
+        return tuple(self._records("actions", service, msgspec.Raw).values())
+
+    def resource_types(self, service: str) -> dict[str, ResourceType]:
+        """The types of resources of a service by their names."""
+        return {
+            record.key: ResourceType(service, record.key, record.arn, record.condition_keys)
+            for record in self._records("resourceTypes", service, _TypeRecord).values()
         }
-        records = self._records("actions", service.key, _ActionRecord).values()
-        for record, level in zip(records, service.levels, strict=True):
-            uses = tuple(
-                ResourceUse(
-                    types.get(use.name) or ResourceType(service.key, use.name, ""),
-                    use.required,
-                    use.condition_keys,
-                    use.dependent_actions,
-                )
-                for use in record.resource_types
-            )
-            yield Action(
-                service.key,
-                record.name,
-                level,
-                uses,
-                record.condition_keys,
-                record.dependent_actions,
-            )
 
     @functools.cached_property
     def _level_overrides(self) -> dict[str, list[tuple[str, AccessLevel]]]:
@@ -454,7 +473,7 @@ class Catalog:
         prefix, _, rest = name.lower().partition(":")
         service = self.service(prefix)
         index = service.index.get(rest)
-        return None if index is None else service.actions[index]
+        return None if index is None else service.action_at(index)
 
     def actions(self, service: str) -> tuple[Action, ...]:
         return self.service(service.lower()).actions
@@ -513,11 +532,32 @@ class Catalog:
 
     @functools.cached_property
     def classes(self) -> dict[ActionClass, ActionSet]:
-        """The actions of each class."""
+        """The actions of each class; services are read as they are asked for."""
         return {
-            name: self.expand_all(record.actions)
+            name: self._deferred(record.actions)
             for name, record in self._class_file.classes.items()
         }
+
+    def _deferred(self, patterns: tuple[str, ...]) -> ActionSet:
+        """What `expand_all` gives, without reading a service before somebody asks for it."""
+        names: dict[str, list[str]] = {}
+        wild: list[ActionSet] = []
+        for pattern in patterns:
+            prefix, _, name = pattern.lower().partition(":")
+            if "*" in prefix or "?" in prefix:
+                wild.append(self.expand(pattern))
+            else:
+                names.setdefault(prefix, []).append(name)
+
+        def mask(key: str) -> int:
+            found = 0
+            for each in wild:
+                found |= each.mask(key)
+            for name in names.get(key, ()):
+                found |= self.service(key).matching(name)
+            return found
+
+        return DeferredSet(self, mask, None if wild else frozenset(names))
 
     @functools.cached_property
     def sensitive(self) -> ActionSet:

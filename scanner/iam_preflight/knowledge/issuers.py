@@ -7,16 +7,16 @@ that `repo:acme/*` pins the customer and leaves the repository open. A hole is f
 from __future__ import annotations
 
 import functools
-import re
 from enum import Enum, IntEnum
 from fnmatch import fnmatchcase
 
 import msgspec
 
 from iam_preflight.knowledge.reading import read_data
+from iam_preflight.late_patterns import late
 
-_FIELD = re.compile(r"\{(tenant|project|context|any)\}")
-_WILD = re.compile(r"[*?]")
+_FIELD = late(r"\{(tenant|project|context|any)\}")
+_WILD = late(r"[*?]")
 
 HOLE = "\ue000"
 """What stands for a hole in a value."""

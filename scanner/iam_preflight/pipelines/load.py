@@ -18,8 +18,6 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from iam_preflight.pipelines import actions, gitlab
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -44,6 +42,8 @@ def load_pipelines(workspace: Workspace, files: Sequence[str]) -> Iterator[Resou
             folders.setdefault(folder, []).append(path)
     for folder, paths in folders.items():
         sources = [source for path in paths if (source := workspace.source(path)) is not None]
-        is_github = folder.endswith(_WORKFLOWS)
-        jobs = actions.jobs if is_github else gitlab.jobs
+        if folder.endswith(_WORKFLOWS):
+            from iam_preflight.pipelines.actions import jobs
+        else:
+            from iam_preflight.pipelines.gitlab import jobs
         yield from jobs(sources, workspace.problems)

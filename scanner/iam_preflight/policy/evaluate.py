@@ -205,7 +205,7 @@ class Evaluator:
         known = self.catalog.service(service)
         mask = 0
         for index in bits_of(wanted & known.full):
-            for use in known.actions[index].resources:
+            for use in known.action_at(index).resources:
                 glob = use.type.glob
                 if glob not in met:
                     asked = text_tokens(glob, Wildcards.ARN)

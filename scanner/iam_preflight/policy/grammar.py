@@ -9,7 +9,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 from __future__ import annotations
 
 import functools
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +16,7 @@ from msgspec import Struct
 
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.knowledge.service_principals import may_be_service, nearest_service_principal
+from iam_preflight.late_patterns import late
 from iam_preflight.policy.conditions import KNOWN_OPERATORS, date_of
 from iam_preflight.policy.document import DocumentUse, Effect, GrammarProblem
 from iam_preflight.spelling import nearest
@@ -41,16 +41,16 @@ IDENTITY_USES = frozenset(
 _WITHOUT_PRINCIPAL = IDENTITY_USES | {DocumentUse.SCP}
 _WITH_RESOURCE = IDENTITY_USES | {DocumentUse.SCP, DocumentUse.RCP}
 _WITH_STRICT_SID = IDENTITY_USES | {DocumentUse.TRUST}
-_SID = re.compile(r"[0-9A-Za-z]*")
-_VENDOR = re.compile(r"[0-9A-Za-z.-]+")
-_UNIQUE_ID = re.compile(r"(?:AIDA|AROA)[A-Z0-9]{12,}")
-_ACCOUNT = re.compile(r"\d{12}")
+_SID = late(r"[0-9A-Za-z]*")
+_VENDOR = late(r"[0-9A-Za-z.-]+")
+_UNIQUE_ID = late(r"(?:AIDA|AROA)[A-Z0-9]{12,}")
+_ACCOUNT = late(r"\d{12}")
 _NO_PRINCIPALS = {
     "group": "a group",
     "instance-profile": "an instance profile",
     "policy": "a policy",
 }
-_PARTITION = re.compile(r"aws(?:-[a-z-]+)?|\*")
+_PARTITION = late(r"aws(?:-[a-z-]+)?|\*")
 _QUANTIFIERS = ("", "forallvalues", "foranyvalue")
 
 

@@ -8,11 +8,11 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.ht
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from iam_preflight.late_patterns import late
 from iam_preflight.policy.conditions import TEXT_OPERATORS
 from iam_preflight.policy.globs import ARN_COLONS
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from iam_preflight.policy.document import Condition, Document, Pattern, Statement
 
 _HOLE = "\ue000"
-_REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d+|global")
-_WORD = re.compile(r"[a-z0-9-]+")
+_REGION = late(r"[a-z]{2,}(?:-[a-z]+)+-\d+|global")
+_WORD = late(r"[a-z0-9-]+")
 """What may be meant as a region; all else stands for one that is put in later."""
 _ACCOUNT_DIGITS = 12
-_VARIABLE = re.compile(r"\$\{([^{}]*)(\}?)")
-_IDENTITY = re.compile(r"iam:(?:root$|user/|role/|group/)|sts:assumed-role/")
+_VARIABLE = late(r"\$\{([^{}]*)(\}?)")
+_IDENTITY = late(r"iam:(?:root$|user/|role/|group/)|sts:assumed-role/")
 _COMPARE_ARNS = ("arnequals", "arnlike", "stringequals", "stringlike")
 _CHARACTERS = ("*", "?", "$")
 """`${*}` is the character itself."""

@@ -10,7 +10,9 @@ import json
 import re
 from urllib.parse import quote
 
-_UNSEEN = re.compile(
+from iam_preflight.late_patterns import late
+
+_UNSEEN = late(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls of terminals
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction
@@ -19,12 +21,14 @@ _UNSEEN = re.compile(
     "\ud800-\udfff"  # halves of characters
     "]"
 )
-_BREAKS = re.compile(r"[\t\n\r\u2028\u2029\x85]+")
-_MARKDOWN = re.compile(r"([\\`*{}\[\]<>~&|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//))")
-_REFERENCE = re.compile(r"([@#]|\b[Gg][Hh]-)(?=\w)")
+_BREAKS = late(r"[\t\n\r\u2028\u2029\x85]+")
+_MARKDOWN = late(r"([\\`*{}\[\]<>~&|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//))")
+_REFERENCE = late(r"([@#]|\b[Gg][Hh]-)(?=\w)")
+_PRINTED = bytes((*b"\t\n", *range(0x20, 0x7F)))
+"""Characters that no pattern here is about, as bytes."""
 _JOINER = "\u2060"
 """Shows nothing, and keeps `@name` and `#1` from being taken for a mention or an issue."""
-_XML_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_XML_FORBIDDEN = late("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def visible(text: str) -> str:
@@ -118,5 +122,10 @@ def json_text(text: str) -> str:
     JSON itself only escapes the first 32 controls. Halves of characters, which UTF-8 cannot
     write, are replaced.
     """
-    whole = text.encode("utf-8", "replace").decode("utf-8")
+    data = text.encode("utf-8", "replace")
+    # in many megabytes there are few characters that need a look
+    looked_at = data.translate(None, _PRINTED).decode("utf-8")
+    whole = data.decode("utf-8")
+    if _UNSEEN.search(looked_at) is None:
+        return whole
     return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], whole)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-import re
 from typing import TYPE_CHECKING
 
+from iam_preflight.late_patterns import late
 from iam_preflight.reporters.model import Excerpt, Line, Mark, MarkKind
 from iam_preflight.values import MASK
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Sequence
 
     from iam_preflight.source import SourceFile, Span
@@ -27,24 +28,28 @@ _AROUND = 1 << 13
 """Characters read on either side of what is kept of such a line: more than a private key has."""
 
 _SECRETS = (
-    re.compile(r"(?<![A-Z0-9])((?:AKIA|ASIA)[A-Z0-9]{2})[A-Z0-9]{14}(?![A-Z0-9])"),
-    re.compile(r"(?<![A-Za-z0-9/+])()[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
-    re.compile(r"(-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----).*"),
-    re.compile(
+    late(r"(?<![A-Z0-9])((?:AKIA|ASIA)[A-Z0-9]{2})[A-Z0-9]{14}(?![A-Z0-9])"),
+    late(r"(?<![A-Za-z0-9/+])()[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"),
+    late(r"(-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----).*"),
+    late(
         r"(?i)((?:secret|password|passwd|token|api_?key|private_?key)[\w-]{0,40}[\"']?\s*[:=]\s*"
         r"[\"'])[^\"'$\s{}*<>]{6,}(?=[\"'])"
     ),
     # without quotes, as YAML has it
-    re.compile(
+    late(
         r"(?i)((?:password|passwd|secret[-_]?(?:access[-_]?)?key|secret[-_]?string):\s+)"
         r"[^\"'!&*{\[$\s#|>][^\s#,}]{5,}(?=\s*(?:$|[,}]))"
     ),
     # and as scripts and command lines have it: `export DB_PASSWORD=…`, `--token=…`
-    re.compile(
+    late(
         r"(?i)((?:secret|password|passwd|pwd|token|api_?key|private_?key)[\w-]{0,40}=)"
         r"(?!(?:var|local|data|module|each)\.)[^\"'`$\s{}()<>|&;=][^\"'`$\s{}()<>|&;]{5,}"
     ),
 )
+
+
+_NAMED = ("secret", "passw", "pwd", "token", "key")
+_RUN = late(r"[A-Za-z0-9/+]{20}")
 
 
 def without_secrets(text: str) -> str:
@@ -52,6 +57,9 @@ def without_secrets(text: str) -> str:
 
     Columns stay right, so that a caret still stands under what it means.
     """
+    folded = text.casefold()
+    if not any(name in folded for name in _NAMED) and _RUN.search(text) is None:
+        return text  # what every pattern asks for
     for pattern in _SECRETS:
         text = pattern.sub(_masked, text)
     return text
@@ -111,7 +119,7 @@ def _mark(span: Span, label: str, kind: MarkKind) -> Mark:
     return Mark(line=first.line, column=first.column, end_column=end, label=label, kind=kind)
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=64)
 def _shown(text: str) -> str:
     """A line as it may be shown: that of a minified template is asked for again and again."""
     return without_secrets(text)

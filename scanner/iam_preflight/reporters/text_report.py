@@ -8,7 +8,6 @@ verdict and what the scan could not see.
 from __future__ import annotations
 
 import os
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -135,6 +134,8 @@ class _Writer:
             yield head + text
             return
         indent = " " * len(head)
+        import textwrap
+
         yield from textwrap.wrap(
             text,
             width=max(width, 40),

@@ -18,7 +18,6 @@ from iam_preflight.terraform.closure import is_closed
 from iam_preflight.terraform.evaluation import evaluate
 from iam_preflight.terraform.functions.conversion import mark
 from iam_preflight.terraform.inputs import Inputs, type_of
-from iam_preflight.terraform.plan_join import overlaid
 from iam_preflight.terraform.providers import own_providers, passed_providers, provider_of
 from iam_preflight.terraform.references import item_of
 from iam_preflight.terraform.repetition import Repetition, is_repeated, repetitions, together
@@ -337,9 +336,8 @@ class ModuleInstance:
             address = base + repetition.suffix
             scope = self._scope_of(repetition)
             pending = body_entries(block.body, scope)
-            planned = self.root.join.entries(address) if self.root.join is not None else None
-            if planned is not None:
-                pending = overlaid(pending, planned, block.header)
+            if self.root.join is not None:
+                pending = self.root.join.overlaid(address, pending, block.header)
             entries = BlockEntries(
                 address,
                 resource_type,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import posixpath
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct, field
@@ -13,9 +12,6 @@ from iam_preflight.resources import Deployment, Framework
 from iam_preflight.terraform.configuration import Configuration
 from iam_preflight.terraform.inputs import Assignments, collect
 from iam_preflight.terraform.instances import ModuleInstance, Root
-from iam_preflight.terraform.plan import Plan, read_plan
-from iam_preflight.terraform.plan_join import Join, matches, planned_inputs
-from iam_preflight.terraform.plan_reader import PlanReader
 from iam_preflight.terraform.roots import find_roots
 from iam_preflight.terraform.scope import Budget
 from iam_preflight.terraform.surroundings import is_library, surroundings_of
@@ -30,6 +26,7 @@ if TYPE_CHECKING:
     from iam_preflight.discovery import Workspace
     from iam_preflight.resources import Resource
     from iam_preflight.terraform.configuration import Reader
+    from iam_preflight.terraform.plan_join import Join
 
 
 HclReader: TypeAlias = Literal["tree-sitter", "python-hcl2"]
@@ -75,16 +72,10 @@ def load_terraform(
     roots = find_roots(configuration, files, {unit.module for unit in units})
     switches = Switches(is_wanted)
     joins: dict[str, Join] = {}
-    for path in options.plans:
-        with KeptTo(path, workspace.problems):
-            plan = read_plan(workspace, path)
-            if plan is None:
-                continue
-            directory = _root_of(configuration, plan, roots)
-            if directory is None or directory in joins:
-                yield from PlanReader(plan).resources(is_wanted)
-            else:
-                joins[directory] = Join(plan)
+    if options.plans:
+        from iam_preflight.terraform.planned import read_plans
+
+        yield from read_plans(workspace, configuration, roots, options.plans, is_wanted, joins)
     for directory in sorted({*roots, *joins}):
         with KeptTo(directory, workspace.problems):
             root = load_root(configuration, directory, options, joins.get(directory))
@@ -107,29 +98,9 @@ def resources_under(root: ModuleInstance, is_wanted: Callable[[str], bool]) -> I
             yield resource
         yield from surroundings_of(instance, is_wanted)
     if root.root.join is not None:
-        yield from _only_planned(root.root.join, root.root.deployment, seen, is_wanted)
+        from iam_preflight.terraform.planned import only_planned
 
-
-def _root_of(configuration: Configuration, plan: Plan, roots: Sequence[str]) -> str | None:
-    """The folder that a plan was made of: of the roots, or beside the plan's file."""
-    beside = posixpath.dirname(plan.source.path) or "."
-    best, best_score = None, 0.5
-    for directory in dict.fromkeys((beside, *roots)):
-        module = configuration.module(directory)
-        score = matches(plan, module) if module is not None else 0.0
-        if score > best_score:
-            best, best_score = directory, score
-    return best
-
-
-def _only_planned(
-    join: Join, deployment: Deployment, seen: set[str], is_wanted: Callable[[str], bool]
-) -> Iterator[Resource]:
-    """What the plan has and the sources do not: a module that is not here, newer sources."""
-    reader = PlanReader(join.plan, deployment)
-    for address, planned in join.plan.planned.items():
-        if address not in seen and is_wanted(planned.type):
-            yield reader.resource(planned)
+        yield from only_planned(root.root.join, root.root.deployment, seen, is_wanted)
 
 
 def load_root(
@@ -154,6 +125,8 @@ def load_root(
     is_for_others = is_library(module) and not inputs
     framework = Framework.TERRAFORM if join is None else Framework.PLAN
     if join is not None:
+        from iam_preflight.terraform.plan_join import planned_inputs
+
         inputs = planned_inputs(join, module, inputs)
     deployment = Deployment(directory, framework, chosen, hints, is_for_others)
     budget = Budget(seconds=options.timeout)

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct, field
 
 from iam_preflight.errors import Problem, ProblemKind
+from iam_preflight.terraform.sniffing import is_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,15 +129,6 @@ class _Document(msgspec.Struct):
 MOST_DIGITS = 4000
 """Python makes no number of many more digits than this."""
 ZIP = b"PK\x03\x04"
-
-
-def is_plan(data: bytes) -> bool:
-    """Whether JSON text is likely a plan or state; cheap, for every JSON file there is."""
-    return (
-        b'"format_version"' in data
-        and b'"terraform_version"' in data
-        and (b'"root_module"' in data or b'"resource_changes"' in data)
-    )
 
 
 class Planned(Struct, frozen=True):

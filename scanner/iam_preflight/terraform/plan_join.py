@@ -57,9 +57,17 @@ class Join:
             return []
         return None
 
-    def entries(self, address: str) -> BlockEntries | None:
-        planned = self.plan.planned.get(address)
-        return self.reader.entries(planned) if planned is not None else None
+    def overlaid(
+        self, address: str, written: dict[str, Callable[[], Value]], header: Span
+    ) -> dict[str, Callable[[], Value]]:
+        """The entries of a block with what the plan knows laid over them."""
+        known = self.plan.planned.get(address)
+        if known is None:
+            return written
+        planned = self.reader.entries(known)
+        return written | {
+            name: _entry(written.get(name), planned, name, header) for name in planned
+        }
 
 
 def _keys(plan: Plan) -> dict[str, list[str | int]]:
@@ -73,16 +81,6 @@ def _keys(plan: Plan) -> dict[str, list[str | int]]:
             key = text[1:-1].replace('\\"', '"') if text.startswith('"') else int(text)
             found.setdefault(planned.module_address[: index.start()], {})[key] = None
     return {address: list(keys) for address, keys in found.items()}
-
-
-def overlaid(
-    written: dict[str, Callable[[], Value]], planned: BlockEntries, header: Span
-) -> dict[str, Callable[[], Value]]:
-    """The entries of a block with what the plan knows laid over them."""
-    pending = dict(written)
-    for name in planned:
-        pending[name] = _entry(written.get(name), planned, name, header)
-    return pending
 
 
 def _entry(

@@ -11,6 +11,7 @@ The list: https://developer.hashicorp.com/terraform/language/functions
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import TYPE_CHECKING
 
 from iam_preflight.terraform.functions.arguments import (
@@ -36,69 +37,62 @@ from iam_preflight.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping as MappingABC
+    from collections.abc import Iterator
+    from types import ModuleType
 
 UNPREDICTABLE = frozenset({"bcrypt", "plantimestamp", "rsadecrypt", "timestamp", "uuid"})
 """Functions whose result is known only when Terraform runs (or with a secret key)."""
 
 
-@functools.cache
-def table() -> MappingABC[str, Function]:
-    from iam_preflight.terraform.functions import (
-        aws,
-        collections,
-        conversion,
-        dates,
-        encoding,
-        files,
-        formatting,
-        hashes,
-        maps,
-        network,
-        numeric,
-        sets,
-        text,
-        yaml,
-    )
+THEMES = (
+    "encoding",
+    "collections",
+    "text",
+    "formatting",
+    "conversion",
+    "maps",
+    "sets",
+    "files",
+    "numeric",
+    "aws",
+    "hashes",
+    "network",
+    "dates",
+    "yaml",
+)
+"""The modules that hold the functions, those that policies use most first: each is imported when
+a function is in none before it."""
 
-    found: dict[str, Function] = {}
-    for theme in (
-        aws,
-        collections,
-        conversion,
-        dates,
-        encoding,
-        files,
-        formatting,
-        hashes,
-        maps,
-        network,
-        numeric,
-        sets,
-        text,
-        yaml,
-    ):
-        found.update(theme.FUNCTIONS)
-    return found
+
+def names() -> Iterator[str]:
+    """The names of all functions."""
+    for theme in _themes():
+        yield from theme.FUNCTIONS
+
+
+def _themes() -> Iterator[ModuleType]:
+    return (importlib.import_module(f"{__name__}.{theme}") for theme in THEMES)
 
 
 @functools.cache
-def folding() -> frozenset[str]:
-    """Functions that take every alternative of an argument into one result."""
-    from iam_preflight.terraform.functions.collections import FOLDING
-
-    return FOLDING
+def _named(name: str) -> tuple[Function | None, bool]:
+    """A function, and whether it takes every alternative of an argument into one result."""
+    for theme in _themes():
+        if name in theme.FUNCTIONS:
+            return theme.FUNCTIONS[name], name in getattr(theme, "FOLDING", ())
+    return None, False
 
 
 def call(invocation: Invocation, arguments: tuple[Value, ...]) -> Value:
     """Calls a function by name; every alternative of an argument gives an alternative result."""
     name = invocation.name
-    function = table().get(name) or invocation.scope.frame.function(name)
+    function, is_folding = _named(name)
+    function = function or invocation.scope.frame.function(name)
     if function is None:
         if name in UNPREDICTABLE:
             return invocation.unknown(Reason.COMPUTED)
         return invocation.unknown(Reason.UNSUPPORTED)
-    if name not in folding():
+    if not is_folding:
         for argument in arguments:
             if isinstance(argument, Choice):
                 return _split(invocation, arguments, argument)
