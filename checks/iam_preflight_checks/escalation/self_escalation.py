@@ -27,6 +27,9 @@ class SelfEscalation(EscalationRule):
     its group, join a stronger group, or make a new principal without a boundary. The resource
     must really match: `iam:CreatePolicyVersion` on somebody else's policy is not this.
 
+    Whoever has a permissions boundary wins no more than that leaves: medium, unless it leaves a way
+    round itself.
+
     Administrators are left to LEAST-001 and LEAST-002. Setting an older default version of an
     own policy is medium, because the code does not show older versions.
 

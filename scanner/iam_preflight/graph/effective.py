@@ -46,6 +46,7 @@ class Permissions:
         self._effective: dict[int, Effective] = {}
         self._unbounded: dict[int, Effective] = {}
         self._unguarded: dict[int, Effective] = {}
+        self._widest: dict[int, Effective] = {}
         self._alone: dict[int, Effective] = {}
         self._tests: dict[int, frozenset[str]] = {}
         self._contexts: dict[tuple[int, frozenset[tuple[str, str]], int], Context] = {}
@@ -82,6 +83,22 @@ class Permissions:
             policies = self._policy_set(principal, is_bounded=False)
             found = Effective(self.evaluator, policies, _caller(principal))
             self._unbounded[id(principal)] = found
+        return found
+
+    def within_boundary(self, principal: Principal) -> Effective | None:
+        """What its boundary would leave of a policy that allows everything; None without one.
+
+        None as well where the code does not hold the boundary: it may leave everything.
+        """
+        boundary = principal.boundary
+        if boundary is None or boundary.policy is None:
+            return None
+        found = self._widest.get(id(principal))
+        if found is None:
+            everything = _everything(principal.resource.header)
+            policies = PolicySet(identity=(everything,), boundary=boundary.policy.document)
+            found = Effective(self.evaluator, policies, _caller(principal))
+            self._widest[id(principal)] = found
         return found
 
     def without_control_policies(self, principal: Principal) -> Effective:

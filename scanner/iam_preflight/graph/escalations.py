@@ -17,7 +17,7 @@ from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.attempts import EC2, Attempts
 from iam_preflight.graph.handles import launches, runs, runs_code
 from iam_preflight.graph.method_targets import Binding, MethodTargets
-from iam_preflight.graph.methods import Methods, variables_of
+from iam_preflight.graph.methods import Methods, lifts_boundary, variables_of
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.graph.powers import Powers
 from iam_preflight.graph.reach import ON_OTHERS, Reach, trusted_principals
@@ -122,7 +122,8 @@ class Escalations:
 
     def _is_worth_it(self, method: Method, actor: Principal, target: Principal) -> bool:
         if method.gain is Gain.ADMIN:
-            return not self.powers.is_powerful(actor)
+            is_gain = self.powers.widens(method, actor, target)
+            return is_gain and not self.powers.is_powerful(actor)
         if method.is_plain_assume:
             is_gain = self.powers.exceeds(target, actor)
         else:
@@ -344,10 +345,9 @@ class Guard(Enum):
 
 
 def _guarded(method: Method) -> Guard:
-    names = " ".join(method.actions)
-    targets = variables_of(method)
-    if "PermissionsBoundary" in names or Target.BOUNDARY in targets:
+    if lifts_boundary(method):
         return Guard.BOUNDARY
+    names = " ".join(method.actions)
     if "organizations:" in names:
         return Guard.ORGANIZATION
     return Guard.TAG if "Tag" in names else Guard.DENY

@@ -103,3 +103,9 @@ def must_assume(method: Method) -> bool:
 
 def variables_of(method: Method) -> set[Target]:
     return {p.target for item in method.needs for alternative in item for p in alternative}
+
+
+def lifts_boundary(method: Method) -> bool:
+    """Whether a method takes a permissions boundary away, or rewrites it."""
+    names = " ".join(method.actions)
+    return "PermissionsBoundary" in names or Target.BOUNDARY in variables_of(method)

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from iam_preflight.findings import Confidence
+from iam_preflight.graph.boundaries import KEY as BOUNDARY_KEY
 from iam_preflight.graph.method_targets import Binding
+from iam_preflight.graph.methods import lifts_boundary, variables_of
 from iam_preflight.graph.model import Attachment, Origin, Principal, PrincipalKind
 from iam_preflight.graph.tags import Tags
 from iam_preflight.knowledge.catalog import ActionClass
-from iam_preflight.knowledge.escalation import Actor, Gain, MethodKind
+from iam_preflight.knowledge.escalation import (
+    Actor,
+    Gain,
+    MethodKind,
+    Target,
+    escalation_methods,
+)
+from iam_preflight.policy.context import Context, Presence
 from iam_preflight.policy.document import DocumentUse, Pattern
 from iam_preflight.policy.truth import Truth
 from iam_preflight.values import Reason, Unknown
@@ -25,8 +34,8 @@ if TYPE_CHECKING:
     from iam_preflight.graph.methods import Methods
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.knowledge.actionset import ActionSet
-    from iam_preflight.knowledge.escalation import Method
-    from iam_preflight.policy.effective import Grant
+    from iam_preflight.knowledge.escalation import Method, Permission
+    from iam_preflight.policy.effective import Effective, Grant
 
 
 class Powers:
@@ -41,6 +50,7 @@ class Powers:
         self._targets = targets
         self._attempts = attempts
         self._admins: dict[int, bool] = {}
+        self._unbound: dict[int, bool] = {}
         self._self: dict[int, tuple[Escalation, ...]] = {}
         self._holders: dict[int, Principal] = {}
         """Whoever is given a policy that nobody in the code holds, by the policy."""
@@ -78,11 +88,82 @@ class Powers:
     def makes_admin(self, escalation: Escalation) -> bool:
         """Whether it ends with the permissions of an administrator."""
         if escalation.method.gain is Gain.ADMIN:
-            return True
+            widened = _widened_by(escalation.method, escalation.actor, escalation.target)
+            return widened is None or self._may_be_admin(widened)
         target = escalation.target
         if target is None or escalation.method.gain is not Gain.TARGET:
             return False
         return self.is_powerful(target)
+
+    def _may_be_admin(self, principal: Principal) -> bool:
+        """Whether its boundary lets it be an administrator, or get there by what it leaves.
+
+        Whatever policies it is given, it may do no more than its boundary allows.
+        """
+        found = self._unbound.get(id(principal))
+        if found is None:
+            widest = self._permissions.within_boundary(principal)
+            found = (
+                widest is None
+                or widest.is_admin is not Truth.NO
+                or any(self._leads_on(principal, widest, method) for method in escalation_methods())
+            )
+            self._unbound[id(principal)] = found
+        return found
+
+    def _leads_on(self, principal: Principal, widest: Effective, method: Method) -> bool:
+        """Whether a boundary leaves what a method needs, with which the boundary is no limit."""
+        if method.actor is Actor.USER and not principal.is_user:
+            return False
+        if method.actor is Actor.ROLE and principal.is_user:
+            return False
+        match method.kind:
+            case MethodKind.SELF if Target.NEW not in variables_of(method):
+                return False
+            case MethodKind.GUARD if not lifts_boundary(method):
+                return False
+            case MethodKind.PRINCIPAL | MethodKind.NEW_PASS | MethodKind.EXIST:
+                if method.is_plain_assume or not self._has_admin_but(principal):
+                    return False
+            case MethodKind.SELF | MethodKind.GUARD:
+                pass
+            case _:
+                return False
+        return all(
+            any(
+                all(self._leaves(widest, principal, permission) for permission in alternative)
+                for alternative in item
+            )
+            for item in method.needs
+        )
+
+    def _leaves(self, widest: Effective, principal: Principal, permission: Permission) -> bool:
+        resource: str | Pattern = "*"
+        boundary = principal.boundary
+        if permission.target is Target.SELF:
+            resource = principal.arn
+        elif permission.target is Target.BOUNDARY and boundary is not None and boundary.policy:
+            resource = boundary.policy.arn or "*"
+        keys = {} if permission.target is not Target.NEW else {BOUNDARY_KEY: Presence.ABSENT}
+        return widest.allows(permission.action, resource, Context(keys)).is_possible
+
+    def _has_admin_but(self, principal: Principal) -> bool:
+        """Whether somebody else in the code is an administrator."""
+        return any(p is not principal and self.is_admin(p) for p in self._graph.principals)
+
+    def widens(self, method: Method, actor: Principal, target: Principal | None = None) -> bool:
+        """Whether a method that gives whatever one likes gives anything worth having.
+
+        What it is done to may be bounded, and then is good for what the boundary leaves.
+        """
+        widened = _widened_by(method, actor, target)
+        if method.gain is not Gain.ADMIN or widened is None or self._may_be_admin(widened):
+            return True
+        widest = self._permissions.within_boundary(widened)
+        if widest is None:
+            return True
+        worth = widest.possible & widest.catalog.sensitive
+        return bool(worth - self._graph.effective(actor).possible)
 
     def _is_powerful_group(self, group: Principal) -> bool:
         """Whether members of a group are administrators or can make themselves so."""
@@ -125,7 +206,7 @@ class Powers:
                 bindings = [Binding(group) for group in self._groups(actor, method)]
             for binding in bindings:
                 escalation = self._attempts.tried(actor, method, binding)
-                if escalation is not None:
+                if escalation is not None and self.widens(method, actor):
                     yield escalation
 
     def _groups(self, actor: Principal, method: Method) -> Iterator[Principal]:
@@ -223,6 +304,13 @@ class Powers:
         ):
             return escalation
         return replace(escalation, confidence=Confidence.LOW)
+
+
+def _widened_by(method: Method, actor: Principal, target: Principal | None) -> Principal | None:
+    """Whose policies a method makes wider; None where it makes somebody new."""
+    if method.kind is MethodKind.PRINCIPAL:
+        return target
+    return None if Target.NEW in variables_of(method) else actor
 
 
 def _holder_of(policy: Policy) -> Principal:
