@@ -20,6 +20,7 @@ from iam_preflight.graph.trust import grants as trust_grants
 from iam_preflight.graph.trust import lets_assume
 from iam_preflight.knowledge.catalog import AccessLevel
 from iam_preflight.policy.effective import statement_actions
+from iam_preflight.policy.globs import Wildcards, may_meet, text_tokens
 from iam_preflight.policy.truth import Truth
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def _ways(
         for grant in effective.grants(action):
             if id(grant.document) not in written or _guards(grant.statement, lock):
                 continue
+            if not _is_about_locked(grant, lock, effective.catalog):
+                continue
             if _is_wide(grant, action, principal, lock, effective):
                 is_sure = grant.decision.truth is Truth.YES
                 place, statement = grant.action_place, grant.statement.span
@@ -165,6 +168,24 @@ def _only_removes(action: str) -> bool:
 def _types(actions: Iterable[str], catalog: Catalog) -> set[str]:
     known = (catalog.action(name) for name in actions)
     return {use.type.glob for action in known if action is not None for use in action.resources}
+
+
+def _is_about_locked(grant: Grant, lock: Lock, catalog: Catalog) -> bool:
+    """Whether a permission to tag is one for what the lock is on: for the same kind of thing."""
+    if lock.whose is Whose.PRINCIPAL:
+        return True
+    service = grant.action.partition(":")[0]
+    locked = statement_actions(lock.statement, catalog, is_sure=True).of_service(service)
+    both = _types(locked, catalog) & _types((grant.action,), catalog)
+    return any(_takes_in(lock.statement, t) and _takes_in(grant.statement, t) for t in both)
+
+
+def _takes_in(statement: Statement, glob: str) -> bool:
+    """Whether a statement may be about resources with such ARNs."""
+    if not statement.has_resource or statement.is_not_resource:
+        return True
+    kind = text_tokens(glob, Wildcards.ARN)
+    return any(may_meet(pattern.arn_tokens, kind) for pattern in statement.resources)
 
 
 def _is_wide(
