@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iam_preflight.findings import Finding, Framework, Persona, Severity
+from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
 from iam_preflight.graph.exposure import confidence_in_effect
 from iam_preflight.graph.key_policies import (
     KeyHolder,
@@ -11,6 +11,7 @@ from iam_preflight.graph.key_policies import (
     is_on_behalf,
     key_holders,
 )
+from iam_preflight.graph.trust import is_whole_account
 from iam_preflight.policy.scope import Strength
 from iam_preflight.rules import Rule
 
@@ -48,7 +49,8 @@ class WideKeyPolicy(Rule):
     Medium: a service or a named principal that is no administrator has `kms:*`; everyone in the
     account may decrypt whatever IAM says (`"Principal": "*"` with `kms:CallerAccount` alone); a
     principal may create grants for anybody, without `kms:GrantIsForAWSResource`; nobody may change
-    the policy any more.
+    the policy any more. An account that nobody knows before deploy is another one where the policy
+    gives it less than the whole key, and the whole key to a different account's root.
 
     With the persona *pedantic*: one principal both administers the key and decrypts with it.
 
@@ -174,13 +176,16 @@ class WideKeyPolicy(Rule):
         statement = opening.statement
         action = opening.action_pattern(MANAGE if "administer" in verdict.what else GRANT)
         given = principal.pattern.assumptions if principal is not None else ()
+        confidence = confidence_in_effect(statement)
+        if principal is not None and is_whole_account(principal) and principal.pattern.holes:
+            confidence = min(confidence, Confidence.MEDIUM)
         place = principal.span if principal is not None else statement.span_of("NotPrincipal")
         return self.finding(
             f"{_who(principal, statement.has_principal)} {verdict.what}",
             on=policy,
             at=place,
             severity=verdict.severity.lowered() if policy.is_source_only else verdict.severity,
-            confidence=confidence_in_effect(statement),
+            confidence=confidence,
             persona=verdict.persona,
             related=[(action.span, "may do this")] if action is not None else [],
             hint=verdict.hint,

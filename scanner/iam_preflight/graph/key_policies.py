@@ -84,12 +84,33 @@ def _key_holder(
     if is_whole_account(principal):
         owner = graph.accounts.ownership(principal.pattern)
         is_other = graph.accounts.is_known and owner in (Ownership.EXTERNAL, Ownership.TRUSTED)
+        if owner is Ownership.UNKNOWN:
+            is_other = _is_beside_the_owner(principal, opening, policy, graph)
         return KeyHolder.OTHER_ACCOUNT if is_other else KeyHolder.ROOT
     known = principal_of(principal.pattern, policy, graph)
     if known is not None:
         return KeyHolder.WORKLOAD if _is_workload(known, graph) else KeyHolder.NAMED
     is_hole = isinstance(account, Unknown) and len(principal.pattern.parts) == 1
     return KeyHolder.UNKNOWN if is_hole or account is None else KeyHolder.NAMED
+
+
+def _is_beside_the_owner(
+    principal: PrincipalPattern, opening: Opening, policy: Policy, graph: Graph
+) -> bool:
+    """Whether an account that nobody knows yet is not the key's own.
+
+    Nobody gives a part of it to the account that has the whole key by another statement.
+    """
+    if opening.about.has_all_of("kms"):
+        return False
+    owners = {
+        other.pattern.text
+        for one in graph.exposures.openings.of(policy.document)
+        if one.about.has_all_of("kms") and not one.is_conditional
+        for other in one.statement.principals
+        if is_whole_account(other)
+    }
+    return bool(owners) and principal.pattern.text not in owners
 
 
 def principal_of(pattern: Pattern, policy: Policy, graph: Graph) -> Principal | None:
