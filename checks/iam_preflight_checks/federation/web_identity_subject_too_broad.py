@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from iam_preflight.findings import Confidence, Finding, Framework, Persona, Severity
 from iam_preflight.graph.federation import web_identities, whoever
 from iam_preflight.graph.standing import Standing
@@ -9,6 +11,7 @@ from iam_preflight.graph.trust import as_shown, label_of, role_of, standing_behi
 from iam_preflight.knowledge.issuers import IssuerKind, Level
 from iam_preflight.policy.match import glob_matches
 from iam_preflight.rules import Rule
+from iam_preflight.values import combine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from iam_preflight.graph.federation import WebIdentity
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.policy.document import Pattern
+    from iam_preflight.values import Assumptions
 
 _ELSEWHERE = (IssuerKind.CLUSTER, IssuerKind.POOL)
 
@@ -74,32 +78,74 @@ class WebIdentitySubjectTooBroad(Rule):
     )
 
     def check_policy(self, policy: Policy, graph: Graph) -> Iterator[Finding]:
-        for identity in web_identities(policy, graph):
-            level, value = identity.open_level, identity.widest
-            if level is None or value is None or identity.is_closed:
-                continue
-            if identity.issuer.kind in _ELSEWHERE or _is_approved(identity, graph):
-                continue
-            severity = _severity(identity, level, standing_behind(policy, graph))
-            role = role_of(policy)
-            org_wide = graph.settings.org_wide_roles
-            if level is Level.PROJECT and role is not None and role.is_listed(org_wide):
-                continue
+        for openings in _alternatives(list(_openings(policy, graph))):
+            worst = max(openings, key=lambda opening: opening.severity)
+            identity, value = worst.identity, worst.value
             example = identity.issuer.example
-            whom = _whom(identity, level, value)
+            whom = _whom(identity, worst.level, value)
             yield self.finding(
                 f"{whom} may assume {label_of(policy)}: {value} fits them all",
                 on=policy,
-                principal=role,
+                principal=role_of(policy),
                 at=value.span,
-                severity=as_shown(severity, policy),
+                severity=as_shown(worst.severity, policy),
                 confidence=Confidence.HIGH if value.is_known else Confidence.MEDIUM,
-                persona=Persona.PEDANTIC if severity is Severity.LOW else None,
-                related=((policy.resource.header, "the role"),),
+                persona=Persona.PEDANTIC if worst.severity is Severity.LOW else None,
+                related=(
+                    *((one.value.span, one.label) for one in openings if one is not worst),
+                    (policy.resource.header, "the role"),
+                ),
                 hint="name what needs the role" + (f", as in {example}" * bool(example)),
                 causes=(identity.statement.span,),
-                assumptions=(*identity.statement.assumptions, *value.assumptions),
+                assumptions=worst.assumptions,
             )
+
+
+class _Opening(Struct, frozen=True):
+    """What one statement of a trust policy leaves open to a web identity."""
+
+    identity: WebIdentity
+    level: Level
+    value: Pattern
+    severity: Severity
+
+    @property
+    def assumptions(self) -> Assumptions:
+        given = (*self.identity.statement.assumptions, *self.value.assumptions)
+        return tuple(dict.fromkeys(given))
+
+    @property
+    def label(self) -> str:
+        given = " and ".join(str(assumption) for assumption in self.assumptions)
+        return f"{self.value} lets in {_whom(self.identity, self.level, self.value)} when {given}"
+
+
+def _openings(policy: Policy, graph: Graph) -> Iterator[_Opening]:
+    role = role_of(policy)
+    for identity in web_identities(policy, graph):
+        level, value = identity.open_level, identity.widest
+        if level is None or value is None or identity.is_closed:
+            continue
+        if identity.issuer.kind in _ELSEWHERE or _is_approved(identity, graph):
+            continue
+        org_wide = graph.settings.org_wide_roles
+        if level is Level.PROJECT and role is not None and role.is_listed(org_wide):
+            continue
+        severity = _severity(identity, level, standing_behind(policy, graph))
+        yield _Opening(identity, level, value, severity)
+
+
+def _alternatives(openings: list[_Opening]) -> list[list[_Opening]]:
+    """Openings, those together that exclude one another: the arms of one condition."""
+    groups: list[list[_Opening]] = []
+    for opening in openings:
+        for group in groups:
+            if all(combine(opening.assumptions, one.assumptions) is None for one in group):
+                group.append(opening)
+                break
+        else:
+            groups.append([opening])
+    return groups
 
 
 def _whom(identity: WebIdentity, level: Level, value: Pattern) -> str:
