@@ -21,8 +21,8 @@ class EscalationPath(Rule):
     ## What it checks
     Chains of at least two hops from a role or user to an administrator: assuming roles, taking
     over principals, passing roles, hijacking workloads, in any order. Each hop must hold by
-    itself. One finding for each principal, with a shortest chain; hops that need MFA make it
-    one step milder. Chains of one hop are ESC-002 to ESC-004.
+    itself. One finding for each principal, with a shortest chain; hops that need MFA, or are
+    open only when and where conditions say, make it one step milder. Chains of one hop are ESC-002 to ESC-004.
 
     ## Why it matters
     Every hop looks harmless to whoever reviews it. Together they are the way an intruder goes.
@@ -67,7 +67,7 @@ class EscalationPath(Rule):
             on=principal,
             at=start.span,
             label=start.label,
-            severity=severity.lowered() if path.needs_mfa else severity,
+            severity=severity.lowered() if path.is_guarded else severity,
             confidence=path.confidence,
             steps=_steps(path, graph),
             hint=f"cut a hop: {last.actor.label} {last.describe()}",

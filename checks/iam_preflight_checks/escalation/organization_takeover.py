@@ -73,7 +73,7 @@ class OrganizationTakeover(EscalationRule):
             for resource in graph.of_type(*MANAGEMENT_TYPES)
         )
         severity = Severity.CRITICAL if is_managed_here else Severity.MEDIUM
-        if best.needs_mfa:
+        if best.is_guarded:
             severity = severity.lowered()
         yield self.gain(
             found,

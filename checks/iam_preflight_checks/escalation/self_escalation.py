@@ -28,7 +28,7 @@ class SelfEscalation(EscalationRule):
     must really match: `iam:CreatePolicyVersion` on somebody else's policy is not this.
 
     Whoever has a permissions boundary wins no more than that leaves: medium, unless it leaves a way
-    round itself.
+    round itself. Conditions on when and where (MFA, an address) make it one step milder.
 
     Administrators are left to LEAST-001 and LEAST-002. Setting an older default version of an
     own policy is medium, because the code does not show older versions.

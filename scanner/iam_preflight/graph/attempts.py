@@ -207,15 +207,18 @@ class Attempts:
             return None
         if decision.truth is Truth.YES:
             return Use(permission, decision, Confidence.HIGH)
-        confidence = _confidence(decision, permission.action, effective)
-        if confidence is None:
-            return None
+        strength = _strength(decision, permission.action, effective)
+        if strength >= Strength.SCOPE:
+            return None  # a condition restricts it to something else
+        confidence = Confidence.MEDIUM
+        if decision.doubt & (Doubt.HOLE | Doubt.PART):
+            confidence = Confidence.LOW
         needs_mfa = False
         if decision.doubt & Doubt.CONDITION:
             without = context.with_keys(_NO_MFA)
             again = effective.allows(permission.action, resource, without)
             needs_mfa = not again.is_possible
-        return Use(permission, decision, confidence, needs_mfa)
+        return Use(permission, decision, confidence, needs_mfa, strength is Strength.CONTEXT)
 
     def _assume(
         self, actor: Principal, role: Principal | None, permission: Permission
@@ -269,18 +272,15 @@ def _is_in_every_account(permission: Permission) -> bool:
     return permission.target is Target.ARN and permission.arn.split(":")[4:5] == ["*"]
 
 
-def _confidence(decision: Decision, action: str, effective: Effective) -> Confidence | None:
-    """How sure a maybe is; None where a condition restricts it to something else."""
-    doubt = decision.doubt
-    if doubt & Doubt.CONDITION:
-        weakest = min(
-            (
-                restriction(reason.statement, action, effective.catalog)
-                for reason in decision.allowed_by
-                if reason.truth is not Truth.NO
-            ),
-            default=Strength.NOTHING,
-        )
-        if weakest >= Strength.SCOPE:
-            return None
-    return Confidence.LOW if doubt & (Doubt.HOLE | Doubt.PART) else Confidence.MEDIUM
+def _strength(decision: Decision, action: str, effective: Effective) -> Strength:
+    """What conditions restrict in the statement that restricts least; nothing where none does."""
+    if not decision.doubt & Doubt.CONDITION:
+        return Strength.NOTHING
+    return min(
+        (
+            restriction(reason.statement, action, effective.catalog)
+            for reason in decision.allowed_by
+            if reason.truth is not Truth.NO
+        ),
+        default=Strength.NOTHING,
+    )

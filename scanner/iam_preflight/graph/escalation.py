@@ -26,6 +26,8 @@ class Use(Struct, frozen=True):
     decision: Decision
     confidence: Confidence
     needs_mfa: bool = False
+    is_contextual: bool = False
+    """Whether conditions restrict when or where it may be used: an address, an hour."""
 
     @property
     def reason(self) -> Reason | None:
@@ -81,6 +83,11 @@ class Escalation(Struct, frozen=True, eq=False):
     @property
     def needs_mfa(self) -> bool:
         return any(use.needs_mfa for use in self.uses)
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it takes a second factor, or hangs on when and where somebody tries."""
+        return any(use.needs_mfa or use.is_contextual for use in self.uses)
 
     @property
     def is_plain_assume(self) -> bool:

@@ -29,14 +29,17 @@ def worst(escalations: Iterable[Escalation], graph: Graph) -> list[Escalation]:
 
 
 def severity_of(escalation: Escalation, graph: Graph) -> Severity:
-    """Critical where it ends with an administrator, high for any other gain; milder with MFA."""
+    """Critical where it ends with an administrator, high for any other gain.
+
+    One step milder with MFA, and where conditions restrict when or where it may be used.
+    """
     severity = Severity.HIGH
     target = escalation.target
     if graph.powers.makes_admin(escalation) or (
         target is not None and is_production(target, graph)
     ):
         severity = Severity.CRITICAL
-    if escalation.method.is_closed or escalation.needs_mfa:
+    if escalation.method.is_closed or escalation.is_guarded:
         severity = severity.lowered()
     return severity
 

@@ -46,6 +46,10 @@ class Path(Struct, frozen=True, eq=False):
     def needs_mfa(self) -> bool:
         return any(hop.needs_mfa for hop in self.hops)
 
+    @property
+    def is_guarded(self) -> bool:
+        return any(hop.is_guarded for hop in self.hops)
+
 
 class Paths:
     """Shortest paths of every principal to administrators; worked out once."""
