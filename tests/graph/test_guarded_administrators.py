@@ -84,21 +84,24 @@ def test_who_is_meant_to_be_powerful_does_not_escalate(setting: str) -> None:
     assert "ESC-001" not in told(scanned('["iam:PutRolePolicy", "s3:GetObject"]', settings))
 
 
-def told_under(condition: str) -> dict[str, str]:
-    """What is said of a role that may do everything under a condition, by rule."""
+def scanned_under(condition: str) -> Report:
+    """Of a role that may do everything under a condition."""
     role = ROLE % '"*"'
     limited = role.replace('Resource = "*" }', f'Resource = "*", Condition = {{ {condition} }} }}')
     assert limited != role
-    report = scan_files({"main.tf": limited}, load_rules(), ScanOptions(settings=Settings()))
-    return {finding.rule: finding.message for finding in report.shown}
+    return scan_files({"main.tf": limited}, load_rules(), ScanOptions(settings=Settings()))
+
+
+def told_under(condition: str) -> dict[str, str]:
+    """What is said by itself, by rule."""
+    return {finding.rule: finding.message for finding in scanned_under(condition).shown}
 
 
 def test_everything_in_a_region_without_iam_makes_nobody_administrator() -> None:
     ireland = 'StringEquals = { "aws:RequestedRegion" = "eu-west-1" }'
-    told_of = told_under(ireland)
-    assert "limited only by a condition" in told_of["LEAST-001"]
-    assert "ESC-001" not in told_of
-    assert "ESC-001" in told_under(ireland.replace("eu-west-1", "us-east-1"))
+    assert "limited only by a condition" in told_under(ireland)["LEAST-001"]
+    assert "ESC-001" not in told(scanned_under(ireland))
+    assert "ESC-001" in told(scanned_under(ireland.replace("eu-west-1", "us-east-1")))
 
 
 @pytest.mark.parametrize(

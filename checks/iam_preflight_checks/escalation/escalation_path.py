@@ -22,7 +22,8 @@ class EscalationPath(Rule):
     Chains of at least two hops from a role or user to an administrator: assuming roles, taking
     over principals, passing roles, hijacking workloads, in any order. Each hop must hold by
     itself. One finding for each principal, with a shortest chain; hops that need MFA, or are
-    open only when and where conditions say, make it one step milder. Chains of one hop are ESC-002 to ESC-004.
+    open only when and where conditions say, make it one step milder. Chains of one hop are
+    ESC-002 to ESC-004.
 
     ## Why it matters
     Every hop looks harmless to whoever reviews it. Together they are the way an intruder goes.

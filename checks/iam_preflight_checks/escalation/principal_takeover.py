@@ -54,6 +54,7 @@ class PrincipalTakeover(EscalationRule):
     practice = 5
     judges_elsewhere = True
     yields_to = ("ESC-001", "LEAST-001", "LEAST-002", "LEAST-007")
+    yields_when_milder_to = ("LEAST-009", "LEAST-010")
     compliance = {
         Framework.NIST: ("AC-6", "AC-5"),
         Framework.ISO: ("A.8.2", "A.5.3"),

@@ -66,6 +66,7 @@ class SelfEscalation(EscalationRule):
     practice = 5
     judges_elsewhere = True
     yields_to = ("LEAST-001",)
+    yields_when_milder_to = ("LEAST-010",)
     compliance = {
         Framework.CIS: ("1.16", "1.15", "2.14"),
         Framework.NIST: ("AC-6", "AC-6(10)", "AC-5"),
@@ -123,7 +124,15 @@ def _is_given(found: Escalation) -> bool:
 
 
 def _cure(found: Escalation, principal: Principal) -> str:
-    """The smallest edit: a wildcard is written out; what makes something new gets a boundary."""
+    """The smallest edit: a wildcard is written out; what makes something new gets a boundary.
+
+    What AWS wrote is not edited: it is replaced.
+    """
+    documents = [use.reason.document for use in found.uses if use.reason is not None]
+    held = [each for one in documents if (each := found.actor.attached_by_aws(one)) is not None]
+    if held:
+        names = " and ".join(dict.fromkeys(attachment.policy.name for attachment in held))
+        return f"replace {names} by what is needed, without {found.actions}"
     wildcards = dict.fromkeys(use.wildcard for use in found.uses if use.wildcard)
     if wildcards:
         written = " and ".join(wildcards)

@@ -53,6 +53,7 @@ class AdministratorManagedPolicy(Rule):
     name = "administrator-managed-policy"
     severity = Severity.HIGH
     practice = 2
+    yields_to = ("ESC-001",)
     compliance = {
         Framework.CIS: ("1.16", "1.15", "2.14", "1.22", "1.21", "2.20"),
         Framework.NIST: ("AC-6", "AC-6(5)"),

@@ -98,6 +98,6 @@ class RoleAssumableByAnyone(Rule):
                 related=((policy.resource.header, "the role"),),
                 hint="name the accounts or roles that may assume it, "
                 "or add a condition StringEquals aws:PrincipalOrgID with your organization's id",
-                causes=(admission.statement.span,),
+                causes=(admission.statement.span, admission.place),
                 assumptions=admission.assumptions,
             )

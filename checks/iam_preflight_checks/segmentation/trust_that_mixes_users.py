@@ -52,6 +52,7 @@ class TrustThatMixesUsers(Rule):
     name = "trust-that-mixes-users"
     severity = Severity.MEDIUM
     practice = 3
+    yields_to = ("SEG-007",)
     compliance = {
         Framework.NIST: ("AC-5", "AC-6"),
         Framework.ISO: ("A.5.3",),
