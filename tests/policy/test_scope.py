@@ -103,6 +103,20 @@ def strength(action, **condition):
             {"ForAllValues:StringEquals": {"aws:TagKeys": "a"}, "Null": {"aws:TagKeys": "false"}},
             2,
         ),
+        (
+            "ec2:RunInstances",
+            {"ForAllValues:StringEquals": {"aws:TagKeys": "a"}, "Null": {"aws:TagKeys": "False"}},
+            2,
+        ),
+        (
+            # either will do, so that nothing is asked for
+            "ec2:RunInstances",
+            {
+                "ForAllValues:StringEquals": {"aws:TagKeys": "a"},
+                "Null": {"aws:TagKeys": ["true", "false"]},
+            },
+            0,
+        ),
         ("s3:GetObject", {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, 1),
         ("s3:GetObject", {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, 1),
         ("iam:CreateUser", {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}, 3),

@@ -95,9 +95,9 @@ class ExternalAccountWithoutExternalId(Rule):
             if graph.accounts.is_known and not all(map(is_example, accounts)):
                 confidence = Confidence.HIGH
             if not outside:
-                outside = [grant for grant in grants if asked_for(grant) is not None]
-                holes = [hole for hole in map(asked_for, outside) if hole is not None]
-                names = [f"the account that {hole.label} is given" for hole in holes]
+                holes = [(g, hole) for g in grants if (hole := asked_for(g)) is not None]
+                outside = [grant for grant, _ in holes]
+                names = [f"the account that {hole.label} is given" for _, hole in holes]
                 severity, confidence = severity.lowered(), Confidence.MEDIUM
             if not outside:
                 continue

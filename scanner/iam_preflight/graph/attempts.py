@@ -51,12 +51,7 @@ class Attempts:
         self._targets = targets
         self._assuming: dict[tuple[int, int, Permission], Use | None] = {}
         self._tagged: dict[int, Tags] = {}
-        self._profiled = {
-            id(principal)
-            for resource in graph.of_type("aws_iam_instance_profile")
-            for principal in [graph.principal_named(resource, "role")]
-            if principal is not None
-        }
+        self._profiled = graph.principals_named("aws_iam_instance_profile", "role")
 
     def has_profile(self, role: Principal) -> bool:
         """Whether an instance profile of the code holds a role."""

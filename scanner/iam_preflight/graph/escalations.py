@@ -42,12 +42,7 @@ class Escalations:
         targets = MethodTargets(graph, self.reach)
         self._attempts = Attempts(graph, self.reach, targets)
         self.powers = Powers(graph, self._methods, targets, self._attempts)
-        self._with_password = {
-            id(principal)
-            for resource in graph.of_type("aws_iam_user_login_profile")
-            for principal in [graph.principal_named(resource, "user")]
-            if principal is not None
-        }
+        self._with_password = graph.principals_named("aws_iam_user_login_profile", "user")
 
     def all_of(self, actor: Principal) -> Iterator[Escalation]:
         """Every way in which an actor gains something, of every kind."""

@@ -426,6 +426,11 @@ class Graph(Struct, eq=False):
             return principal
         return None
 
+    def principals_named(self, resource_type: str, attribute: str) -> frozenset[int]:
+        """The identities of the principals that resources of a type name."""
+        named = (self.principal_named(one, attribute) for one in self.of_type(resource_type))
+        return frozenset(id(principal) for principal in named if principal is not None)
+
     def statements(self, *uses: DocumentUse) -> Iterator[tuple[Statement, Policy]]:
         """Statements of the documents with one of the given uses."""
         for policy in self.policies:

@@ -125,9 +125,7 @@ def _asks_all_of_one(condition: Condition, key: ConditionKey, statement: Stateme
         return False
     is_single = key.is_global and not key.is_multivalued and not key.is_always_there
     return is_single and not any(
-        other.key_name == condition.key_name
-        and other.operator.base == "null"
-        and all(value.text.lower() == "false" for value in other.values)
+        other.key_name == condition.key_name and other.asks_for_key
         for other in statement.conditions
     )
 

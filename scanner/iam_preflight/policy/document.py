@@ -154,6 +154,9 @@ class PrincipalPattern(Struct, frozen=True):
         return self.pattern.text
 
 
+NO_STATEMENT = "the policy has no Statement"
+
+
 class ConditionOperator(Struct, frozen=True):
     """`ForAnyValue:StringNotLikeIfExists`, taken apart."""
 
@@ -181,6 +184,13 @@ class Condition(Struct, frozen=True):
     def key_name(self) -> str:
         """The key in lower case, as AWS compares it."""
         return self.key.text.lower()
+
+    @property
+    def asks_for_key(self) -> bool:
+        """Whether it is `Null: false`, which only requests with the key pass."""
+        if self.operator.base != "null":
+            return False
+        return all(value.text.lower() == "false" for value in self.values)
 
 
 class Statement(Struct, frozen=True, dict=True):

@@ -150,9 +150,8 @@ def in_other_region(statement: Statement, catalog: Catalog) -> Iterator[OtherReg
 def _asks_in_vain(condition: Condition, actions: ActionSet, catalog: Catalog) -> bool:
     """Whether a condition asks for a key that no request for any of the actions carries."""
     how = condition.operator
-    if how.base == "null":
-        is_asked_for = all(value.text.lower() == "false" for value in condition.values)
-    else:
+    is_asked_for = condition.asks_for_key
+    if how.base != "null":
         is_open = how.is_if_exists or how.is_negated or how.quantifier == "forallvalues"
         is_asked_for = not is_open and not condition.assumptions
     return is_asked_for and not any(

@@ -226,8 +226,10 @@ def _judge(condition: Condition, statement: Statement, action: str, catalog: Cat
         if truth is Truth.NO:
             return found(Strength.NEVER, f"requests for {action} only go to {homes[0]}")
     if how.base == "null":
-        wants_absence = any(value.text.lower() == "true" for value in condition.values)
-        if wants_absence:
+        answers = {value.text.lower() for value in condition.values}
+        if {"true", "false"} <= answers:
+            return found(Strength.NOTHING, f"anyone passes, with {name} or without")
+        if "true" in answers:
             return found(Strength.CONTEXT, f"only requests without {name} pass")
         return found(_worth_of_presence(name), f"any value of {name} will do")
     if not fails_closed and not (key is not None and key.is_always_there):
@@ -268,7 +270,7 @@ def _fails_closed(condition: Condition, statement: Statement) -> bool:
     """Whether requests without the key do not pass."""
     how = condition.operator
     if how.base == "null":
-        return all(value.text.lower() != "true" for value in condition.values)
+        return condition.asks_for_key
     if how.is_if_exists or (how.is_negated and how.quantifier != "foranyvalue"):
         return False
     return how.quantifier != "forallvalues" or _must_be_there(condition.key_name, statement)
@@ -279,7 +281,7 @@ def _must_be_there(key: str, statement: Statement) -> bool:
     return any(
         other.key_name == key
         and (
-            (other.operator.base == "null" and any(v.text == "false" for v in other.values))
+            other.asks_for_key
             or (other.operator.quantifier == "foranyvalue" and not other.operator.is_if_exists)
         )
         for other in statement.conditions
