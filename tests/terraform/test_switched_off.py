@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iam_preflight.discovery import TERRAFORM_SUFFIXES, Workspace
-from iam_preflight.registry import Registry
+from iam_preflight.registry import Registry, load_rules
 from iam_preflight.reporters import html_report, json_report, markdown_report, text_report
 from iam_preflight.reporters.model import Options
 from iam_preflight.reporters.present import present
@@ -162,3 +162,53 @@ def written(reporter, report) -> str:
     stream = io.StringIO()
     reporter.write(report, stream, Options(width=0))
     return stream.getvalue()
+
+
+EMPTY = """
+variable "statements" { default = [] }
+data "aws_iam_policy_document" "d" {
+  dynamic "statement" {
+    for_each = var.statements
+    content { actions = statement.value }
+  }
+}
+output "json" { value = data.aws_iam_policy_document.d.json }
+resource "aws_iam_policy" "p" {
+  name   = "p"
+  policy = data.aws_iam_policy_document.d.json
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "is_told"),
+    [
+        ({"main.tf": EMPTY}, False),
+        # what somebody gives, or nobody can, is empty for good
+        ({"main.tf": EMPTY, "terraform.tfvars": "statements = []"}, True),
+        ({"main.tf": EMPTY.replace("var.statements", "[]")}, True),
+        ({"m/main.tf": EMPTY, "main.tf": 'module "m" { source = "./m" }'}, True),
+        (
+            {
+                "m/main.tf": EMPTY,
+                "main.tf": 'variable "given" { default = [] }\n'
+                'module "m" {\n  source = "./m"\n  statements = var.given\n}\n',
+            },
+            False,
+        ),
+        (
+            {
+                "m/main.tf": EMPTY,
+                "main.tf": 'variable "given" { default = [] }\n'
+                'module "m" {\n  source = "./m"\n  statements = var.given\n}\n'
+                'resource "aws_iam_policy" "q" {\n  policy = module.m.json\n}\n',
+            },
+            False,
+        ),
+    ],
+)
+def test_a_policy_that_variables_are_to_fill_is_not_empty(
+    files: dict[str, str], is_told: bool
+) -> None:
+    report = scan_files(files, load_rules().select(["LEAST-014"], ()))
+    assert [one.message for one in report.shown] == ["the policy has no Statement"] * is_told

@@ -13,10 +13,11 @@ from msgspec import Struct
 from iam_preflight.findings import Confidence, Persona, Severity
 from iam_preflight.graph.exposure import listed
 from iam_preflight.graph.guardrails import POLICY_TYPES, Guardrails
+from iam_preflight.graph.refusals import refusals
 from iam_preflight.policy.document import DocumentUse, Resolution
 from iam_preflight.policy.effective import statement_actions
 from iam_preflight.policy.globs import Wildcards, is_anything, tokenize
-from iam_preflight.policy.grammar import grammar_problems, size_limits, size_of
+from iam_preflight.policy.grammar import size_limits, size_of
 from iam_preflight.policy.scope import Strength, judge
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def idle_controls(graph: Graph) -> Iterator[tuple[Policy, Idleness]]:
 
 def _whole(policy: Policy, guardrails: Guardrails) -> Iterator[Idleness]:
     document, name = policy.document, NAMES[policy.use]
-    for problem in grammar_problems(document, policy.use):
+    for problem in refusals(policy):
         yield Idleness(
             f"AWS refuses this {name}: {problem.message}",
             problem.span,

@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from iam_preflight.findings import Severity
 from iam_preflight.graph.exposure import listed
+from iam_preflight.graph.refusals import refusals
 from iam_preflight.graph.wide import formats
 from iam_preflight.graph.wildcards import has_wildcard
 from iam_preflight.knowledge.legacy import legacy_names
 from iam_preflight.policy.condition_types import type_fault
-from iam_preflight.policy.grammar import grammar_problems
 from iam_preflight.policy.idle_actions import idle_actions
 from iam_preflight.policy.idle_conditions import in_other_region, never_carried
 from iam_preflight.policy.text_faults import text_faults
@@ -54,7 +54,7 @@ def name_faults(policy: Policy, graph: Graph) -> Iterator[NameFault]:
     """What AWS refuses or never matches in a policy: its grammar first, then each statement."""
     catalog, extra = graph.permissions.evaluator.catalog, graph.settings.extra_actions
     # what becomes of a document that nothing shows is not known, and so not what it has to have
-    problems = () if policy.is_source_only else grammar_problems(policy.document, policy.use)
+    problems = () if policy.is_source_only else refusals(policy)
     for problem in problems:
         yield NameFault(problem.span, problem.message, "AWS refuses the document as it is")
     for statement in policy.document.statements:

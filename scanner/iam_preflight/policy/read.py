@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from iam_preflight.jsontext import JsonError, parse_json
 from iam_preflight.policy.document import (
+    NO_STATEMENT,
     Condition,
     ConditionOperator,
     Document,
@@ -185,7 +186,7 @@ class _Reader:
         statements = entries.get("Statement")
         if statements is None or is_null(statements) or _is_empty(statements):
             if value.rest is None:
-                self._problem("the policy has no Statement", value.span)
+                self._problem(NO_STATEMENT, value.span)
             return
         for more, item in items_of(statements, given):
             self._statement(item, more)

@@ -98,8 +98,15 @@ class ModuleInstance:
         parents: tuple[Module, ...] = (),
         calls: tuple[Span, ...] = (),
         assumptions: Assumptions = (),
+        caller: ModuleInstance | None = None,
+        call_name: str = "",
+        suffix: str = "",
     ) -> None:
         self.root = root
+        self.caller = caller
+        """The instance that calls it, by which name, and which of its instances it is."""
+        self.call_name = call_name
+        self.suffix = suffix
         self.module = module
         self.address = address
         self.parents = parents
@@ -346,6 +353,7 @@ class ModuleInstance:
                 places,
                 scope,
                 is_data=mode == "data",
+                body=block.body,
             )
             mapping = Mapping(entries, places.span, places.keys, None, Reference(address, ""))
             made.append(ResourceInstance(address, block, repetition, mapping, provider))
@@ -409,7 +417,8 @@ class ModuleInstance:
                 hole = self.limit(reached, block.header)
                 call.why = call.why if call.instances else hole
                 break
-            call.instances.append((repetition, self._child(module, block, address, repetition)))
+            child = self._child(module, block, name, repetition)
+            call.instances.append((repetition, child))
         return call
 
     def _called(self, name: str, block: tree.Block) -> tuple[Module | None, str]:
@@ -444,21 +453,24 @@ class ModuleInstance:
         return module, ""
 
     def _child(
-        self, module: Module, block: tree.Block, address: str, repetition: Repetition
+        self, module: Module, block: tree.Block, name: str, repetition: Repetition
     ) -> ModuleInstance:
         scope = self._scope_of(repetition)
         inputs: Inputs = {
-            name: _in_scope(attribute, scope) for name, attribute in block.body.attributes.items()
+            key: _in_scope(attribute, scope) for key, attribute in block.body.attributes.items()
         }
         return ModuleInstance(
             self.root,
             module,
-            address=address + repetition.suffix,
+            address=self._name(f"module.{name}") + repetition.suffix,
             inputs=inputs,
             providers=passed_providers(block, self.providers),
             parents=(*self.parents, self.module),
             calls=(*self.calls, block.span),
             assumptions=scope.given,
+            caller=self,
+            call_name=name,
+            suffix=repetition.suffix,
         )
 
     def _resolve_module(self, name: str, steps: list[Step], scope: Scope) -> tuple[Value, int]:

@@ -66,6 +66,7 @@ class BlockEntries(LazyEntries):
 
     __slots__ = (
         "address",
+        "body",
         "document",
         "is_data",
         "key_spans",
@@ -85,8 +86,10 @@ class BlockEntries(LazyEntries):
         scope: Scope | None,
         *,
         is_data: bool,
+        body: Body | None = None,
     ) -> None:
         super().__init__(pending)
+        self.body = body
         self.address = address
         self.span = places.span
         self.key_spans = places.keys
@@ -100,6 +103,16 @@ class BlockEntries(LazyEntries):
     def extend(self, pending: dict[str, Callable[[], Value]]) -> None:
         """Adds entries that are made with the entries themselves at hand."""
         self._pending.update(pending)
+
+    def defaults_behind(self, name: str) -> set[str]:
+        """The variables of the root, left at their defaults, that an argument may hang on."""
+        from iam_preflight.terraform.dependence import References, attributes_in, defaults_behind
+        from iam_preflight.terraform.instances import ModuleInstance
+
+        frame = self.scope.frame if self.scope is not None else None
+        if self.body is None or not isinstance(frame, ModuleInstance):
+            return set()
+        return defaults_behind(attributes_in(self.body, name), frame, References())
 
     def attribute(self, name: str, span: Span) -> Value:
         """What a reference to the attribute gives; it remembers which attribute it was."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from iam_preflight.resources import SwitchedOff
-from iam_preflight.terraform import tree
+from iam_preflight.terraform.dependence import References, defaults_behind, repetition_of
 from iam_preflight.terraform.repetition import is_repeated
 from iam_preflight.terraform.scope import Budget
 from iam_preflight.values import Reason, Unknown
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
     from iam_preflight.terraform.instances import ModuleInstance
     from iam_preflight.terraform.scope import Scope
-    from iam_preflight.terraform.tree import Attribute, Block, Expression
+    from iam_preflight.terraform.tree import Block
     from iam_preflight.values import Value
 
 MAX_STEPS = 200_000
@@ -41,7 +40,7 @@ class Switches:
         self._is_wanted = is_wanted
         self._made: set[Span] = set()
         self._off: dict[Span, SwitchedOff] = {}
-        self._references = _References()
+        self._references = References()
 
     @property
     def off(self) -> Iterator[SwitchedOff]:
@@ -53,20 +52,20 @@ class Switches:
         if top.root.join is not None:
             return
         copies = _Copies(top, self._references)
-        for place in _places(_Place(top)):
-            for key, block in self._blocks_of(place.instance):
-                if place.instance.instances(key):
+        for instance in top.walk():
+            for key, block in self._blocks_of(instance):
+                if instance.instances(key):
                     self._made.add(block.header)
                     continue
-                for twin, switches in copies.that_have(place, block):
+                for twin, switches in copies.that_have(instance, block):
                     if twin.instances(key):
                         self._note((block.header,), switches, top)
                         break
-            for name, block in place.instance.module.calls.items():
-                call = place.instance.call(name)
+            for name, block in instance.module.calls.items():
+                call = instance.call(name)
                 if call.instances or call.why is not None or not is_repeated(block):
                     continue
-                for twin, switches in copies.that_have(place, block):
+                for twin, switches in copies.that_have(instance, block):
                     if twin.call(name).instances:
                         self._note(self._below(twin, name), switches, top)
                         break
@@ -89,29 +88,13 @@ class Switches:
                         yield block.header
 
 
-class _Place(Struct, frozen=True):
-    """A module instance and how to come to it."""
-
-    instance: ModuleInstance
-    caller: _Place | None = None
-    call: str = ""
-    suffix: str = ""
-
-
-def _places(place: _Place) -> Iterator[_Place]:
-    yield place
-    for name in place.instance.module.calls:
-        for repetition, child in place.instance.call(name).instances:
-            yield from _places(_Place(child, place, name, repetition.suffix))
-
-
 # ---------------------------------------------------------------- the root once more
 
 
 class _Copies:
     """A root with some of its defaults unknown."""
 
-    def __init__(self, top: ModuleInstance, references: _References) -> None:
+    def __init__(self, top: ModuleInstance, references: References) -> None:
         self._top = top
         self._references = references
         self._made: dict[frozenset[str], ModuleInstance] = {}
@@ -122,32 +105,34 @@ class _Copies:
             limits=set(),
         )
 
-    def that_have(self, place: _Place, block: Block) -> Iterator[tuple[ModuleInstance, str]]:
+    def that_have(
+        self, instance: ModuleInstance, block: Block
+    ) -> Iterator[tuple[ModuleInstance, str]]:
         """The same module instance in copies of the root, and which defaults are unknown there.
 
         First one by one, as far as a block's `count` or `for_each` hangs on them, then together.
         """
-        switches = sorted(_switches_of(block, place, self._references))
+        switches = sorted(defaults_behind(repetition_of(block), instance, self._references))
         groups: list[tuple[str, ...]] = [(name,) for name in switches[:MAX_SWITCHES]]
         if len(switches) > 1:
             groups.append(tuple(switches))
         for group in groups:
-            twin = self._twin(place, frozenset(group))
+            twin = self._twin(instance, frozenset(group))
             if twin is not None:
                 yield twin, " and ".join(f"var.{name}" for name in group)
 
-    def _twin(self, place: _Place, switches: frozenset[str]) -> ModuleInstance | None:
-        if place.caller is None:
+    def _twin(self, instance: ModuleInstance, switches: frozenset[str]) -> ModuleInstance | None:
+        if instance.caller is None:
             if switches not in self._made:
                 inputs = {name: _unknown(name, self._top) for name in switches}
                 self._made[switches] = self._top.once_more(self._root, inputs)
             return self._made[switches]
-        caller = self._twin(place.caller, switches)
+        caller = self._twin(instance.caller, switches)
         if caller is None:
             return None
-        children = caller.call(place.call).instances
+        children = caller.call(instance.call_name).instances
         for repetition, child in children:
-            if repetition.suffix == place.suffix:
+            if repetition.suffix == instance.suffix:
                 return child
         return children[0][1] if children else None
 
@@ -155,74 +140,3 @@ class _Copies:
 def _unknown(name: str, top: ModuleInstance) -> Callable[[Scope], Value]:
     hole = Unknown(Reason.VARIABLE, f"var.{name}", top.module.variables[name].header)
     return lambda _: hole
-
-
-def _switches_of(block: Block, place: _Place, references: _References) -> set[str]:
-    """The variables of a root that the number of a block's instances may hang on."""
-    found: set[str] = set()
-    seen: set[tuple[int, str, str]] = set()
-    left = [(attribute, place) for attribute in _repetition(block)]
-    while left:
-        attribute, place = left.pop()
-        for root, name in references.of(attribute):
-            key = (id(place.instance), root, name)
-            if key in seen:
-                continue
-            seen.add(key)
-            if root == "var" and place.caller is None:
-                found.update({name} if place.instance.has_default(name) else ())
-            else:
-                left += _behind(root, name, place)
-    return found
-
-
-def _behind(root: str, name: str, place: _Place) -> Iterator[tuple[Attribute, _Place]]:
-    """What a reference stands for: expressions of the module, or of the one that calls it."""
-    module = place.instance.module
-    match root:
-        case "var" if place.caller is not None:
-            call = place.caller.instance.module.calls[place.call]
-            attribute = call.body.attributes.get(name)
-            if attribute is not None:
-                # its `each` and `count` are those of the call
-                for one in (attribute, *_repetition(call)):
-                    yield one, place.caller
-        case "local" if name in module.locals:
-            yield module.locals[name], place
-        case "module" if name in module.calls:
-            for attribute in _repetition(module.calls[name]):
-                yield attribute, place
-        case _:
-            block = module.resources.get(("resource", root, name))
-            for attribute in _repetition(block) if block is not None else ():
-                yield attribute, place
-
-
-def _repetition(block: Block) -> Iterator[Attribute]:
-    attributes = block.body.attributes
-    return (attributes[name] for name in ("count", "for_each") if name in attributes)
-
-
-class _References:
-    """How references in expressions begin: `var.x`, `local.y`, `module.z`, `aws_iam_role.ci`."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Attribute, frozenset[tuple[str, str]]]] = {}
-
-    def of(self, attribute: Attribute) -> frozenset[tuple[str, str]]:
-        known = self._known.get(id(attribute))
-        if known is None:
-            found = frozenset(_references(attribute.expression))
-            known = self._known[id(attribute)] = (attribute, found)
-        return known[1]
-
-
-def _references(expression: Expression) -> Iterator[tuple[str, str]]:
-    left: list[Expression] = [expression]
-    while left:
-        node = left.pop()
-        match node:
-            case tree.GetAttribute(operand=tree.Variable(name=root), name=name):
-                yield root, name
-            case _:
-                left.extend(tree.subexpressions(node))
