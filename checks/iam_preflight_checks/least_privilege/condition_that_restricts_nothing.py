@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.exposure import Exposure
     from iam_preflight.graph.model import Graph, Policy
+    from iam_preflight.knowledge.actionset import ActionSet
     from iam_preflight.knowledge.catalog import Catalog
     from iam_preflight.policy.document import Statement
     from iam_preflight.policy.idle_conditions import NeverMet
@@ -38,8 +39,9 @@ class ConditionThatRestrictsNothing(Rule):
     such as `aws:ResourceTag` for a service that does not know it, or because the condition spares
     everybody, as `NotIpAddress` with `0.0.0.0/0` does.
 
-    The finding says why. Conditions that work together (`ForAllValues` with `Null: false`) are
-    judged together; those on MFA are the business of MFA-002.
+    The finding says why, and what is kept out where a `Not…` names something. Conditions that work
+    together (`ForAllValues` with `Null: false`) are judged together; those on MFA are the business
+    of MFA-002. What keeps to the resources of the own account is fine, and narrows nothing either.
 
     ## Why it matters
     Everybody who reads the statement takes it for limited, tools included. It is as open as it
@@ -110,6 +112,7 @@ class ConditionThatRestrictsNothing(Rule):
         patterns = exposure.patterns(watched)
         yield self._finding(
             useless,
+            _worth(useless, watched, catalog),
             exposure.statement,
             exposure.policy,
             severity=exposure.severity(self.severity, watched),
@@ -122,10 +125,12 @@ class ConditionThatRestrictsNothing(Rule):
         everybody = [p for p in statement.principals if p.pattern.text == "*"]
         if not everybody or statement.is_not_principal:
             return
-        useless = condition_for_nothing(statement, few_actions(statement, catalog), catalog)
+        actions = few_actions(statement, catalog)
+        useless = condition_for_nothing(statement, actions, catalog)
         if useless is not None:
             related = [(everybody[0].span, "lets in everybody all the same")]
-            yield self._finding(useless, statement, policy, related=related)
+            worth = _worth(useless, actions, catalog)
+            yield self._finding(useless, worth, statement, policy, related=related)
 
     def _never(self, never: NeverMet, statement: Statement, policy: Policy) -> Finding:
         condition = never.condition
@@ -146,6 +151,7 @@ class ConditionThatRestrictsNothing(Rule):
     def _finding(
         self,
         useless: Judgement,
+        worth: str,
         statement: Statement,
         policy: Policy,
         *,
@@ -154,7 +160,7 @@ class ConditionThatRestrictsNothing(Rule):
     ) -> Finding:
         condition = useless.condition
         return self.finding(
-            f"the condition on {condition.key.text} restricts nothing: {useless.why}",
+            f"the condition on {condition.key.text} {worth}: {useless.why}",
             on=policy,
             at=condition.span,
             severity=severity,
@@ -164,3 +170,17 @@ class ConditionThatRestrictsNothing(Rule):
             causes=(condition.span, statement.span),
             assumptions=statement.assumptions,
         )
+
+
+def _worth(useless: Judgement, actions: ActionSet, catalog: Catalog) -> str:
+    """What a condition comes to that lets nearly everything pass."""
+    condition = useless.condition
+    if not any(catalog.is_key_available(condition.key_name, action) for action in actions):
+        return "restricts nothing"
+    if condition.operator.is_negated:
+        return f"keeps out {listed(value.text for value in condition.values)} and nothing else"
+    key = catalog.condition_key(condition.key_name)
+    is_of_resource = "tag/" in condition.key_name or (key is not None and key.about == "resource")
+    if condition.operator.is_if_exists and is_of_resource:
+        return "restricts only what has it"
+    return "restricts nothing"

@@ -38,7 +38,7 @@ from iam_preflight.policy.globs import (
 )
 from iam_preflight.policy.match import text_matches
 from iam_preflight.policy.truth import Truth
-from iam_preflight.values import Reason
+from iam_preflight.values import Reason, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +51,7 @@ _OPEN_REASONS = frozenset(
     {Reason.VARIABLE, Reason.PARAMETER, Reason.FUNCTION, Reason.UNSUPPORTED, Reason.LIMIT}
 )
 """Holes that may turn out to be a wildcard; the others are names that something will have."""
+_ACCOUNTS_OF_RESOURCES = frozenset({"aws:resourceaccount", "s3:resourceaccount"})
 
 
 # ---- resources (S3)
@@ -168,11 +169,13 @@ class Strength(IntEnum):
     """What a condition does for one action."""
 
     NOTHING = 0
-    CONTEXT = 1
+    HOME = 1
+    """It keeps to the own account or organization, as an ARN's account does: nothing is milder."""
+    CONTEXT = 2
     """It restricts when, where or how: a finding gets milder."""
-    SCOPE = 2
+    SCOPE = 3
     """It restricts who or what: there is no finding."""
-    NEVER = 3
+    NEVER = 4
     """No request for the action can meet it: the statement is without effect."""
 
 
@@ -232,6 +235,8 @@ def _judge(condition: Condition, statement: Statement, action: str, catalog: Cat
         if "true" in answers:
             return found(Strength.CONTEXT, f"only requests without {name} pass")
         return found(_worth_of_presence(name), f"any value of {name} will do")
+    if how.is_negated and _names_own_account(condition):
+        return found(Strength.SCOPE, "only what other accounts share passes")
     if not fails_closed and not (key is not None and key.is_always_there):
         return found(Strength.NOTHING, _open_because(condition, name))
     if how.is_negated:
@@ -243,6 +248,8 @@ def _judge(condition: Condition, statement: Statement, action: str, catalog: Cat
         if why:
             is_any = condition.operator.base in TEXT_OPERATORS and fails_closed
             return found(_worth_of_presence(name) if is_any else Strength.NOTHING, why)
+    if _is_at_home(condition) and not action.startswith("sts:"):
+        return found(Strength.HOME, f"{name} is that of what one has oneself")
     is_scope = key is None or key.restriction is Restriction.SCOPE
     is_certain = all(value.is_known for value in condition.values)
     if is_scope:
@@ -251,6 +258,22 @@ def _judge(condition: Condition, statement: Statement, action: str, catalog: Cat
         Strength.CONTEXT,
         f"{name} says where or how a request is made, not what it is about",
         is_certain=is_certain,
+    )
+
+
+def _is_at_home(condition: Condition) -> bool:
+    """Whether it asks for resources of the own account or organization.
+
+    Whoever has a policy of that account can use hardly any others.
+    """
+    return condition.key_name == "aws:resourceorgid" or _names_own_account(condition)
+
+
+def _names_own_account(condition: Condition) -> bool:
+    return condition.key_name in _ACCOUNTS_OF_RESOURCES and any(
+        value.text == "${aws:PrincipalAccount}"
+        or any(isinstance(part, Unknown) and part.reason is Reason.ACCOUNT for part in value.parts)
+        for value in condition.values
     )
 
 
