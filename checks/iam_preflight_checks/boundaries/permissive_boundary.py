@@ -6,6 +6,7 @@ from iam_preflight.findings import Confidence, Finding, Framework, Persona, Seve
 from iam_preflight.graph.model import Origin
 from iam_preflight.knowledge.catalog import ActionClass
 from iam_preflight.policy.effective import admin_probes
+from iam_preflight.policy.scope import Strength
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from iam_preflight.graph.model import Graph, Policy, Principal
     from iam_preflight.knowledge.actionset import ActionSet
+    from iam_preflight.policy.openness import Opening
 
 PASSED_ON = ("iam:PassRole", "iam:CreateServiceLinkedRole", "iam:DeleteServiceLinkedRole")
 """Change nobody's permissions by themselves."""
@@ -117,10 +119,14 @@ def _left(policy: Policy, graph: Graph) -> tuple[ActionSet, Severity]:
     """What a boundary leaves open of what it is there to prevent, and how bad that is."""
     catalog = graph.permissions.evaluator.catalog
     classes = catalog.classes
+    identities = classes[ActionClass.IDENTITY] - classes[ActionClass.COMMONPLACE]
+    asked = (
+        identities | classes[ActionClass.KEY_ADMINISTRATION] | catalog.expand_all(admin_probes())
+    )
     opened = catalog.nothing
     for opening in graph.exposures.openings.of(policy.document):
-        opened |= opening.open
-    identity = opened & classes[ActionClass.IDENTITY] - classes[ActionClass.COMMONPLACE]
+        opened |= _unlimited(opening, asked)
+    identity = opened & identities
     iam = identity & catalog.expand("iam:*") - catalog.expand_all(PASSED_ON)
     keys = opened & classes[ActionClass.KEY_ADMINISTRATION]
     if all(probe in opened for probe in admin_probes()):
@@ -132,6 +138,15 @@ def _left(policy: Policy, graph: Graph) -> tuple[ActionSet, Severity]:
     return identity & catalog.expand_all(ELSEWHERE), Severity.LOW
 
 
+def _unlimited(opening: Opening, asked: ActionSet) -> ActionSet:
+    """Which of some actions a statement leaves open, what a Deny spares a few requests told."""
+    opened = opening.open & asked
+    if not opening.is_conditional:
+        return opened
+    free = (action for action in opened if opening.strength(action) <= Strength.CONTEXT)
+    return opening.catalog.expand_all(tuple(free))
+
+
 def _persona(severity: Severity) -> Persona:
     return Persona.PEDANTIC if severity is Severity.LOW else Persona.REGULAR
 
@@ -139,7 +154,8 @@ def _persona(severity: Severity) -> Persona:
 def _named(left: ActionSet, severity: Severity) -> str:
     if severity is Severity.CRITICAL:
         return "everything"
-    names = list(left)
+    probes = admin_probes()
+    names = sorted(left, key=lambda name: (name not in probes, name))
     rest = len(names) - MAX_NAMES
     first = ", ".join(names[:MAX_NAMES])
     return f"{first} and {rest} more" if rest > 0 else first

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from iam_preflight.findings import Finding, Framework, Severity
 from iam_preflight.graph.accounts import Ownership
 from iam_preflight.graph.documents import Power, power_of
-from iam_preflight.graph.exposure import has_unknown_boundary, is_exempt
+from iam_preflight.graph.exposure import has_unknown_boundary, is_exempt, unbounded
 from iam_preflight.graph.model import PrincipalKind
 from iam_preflight.graph.standing import Standing
 from iam_preflight.graph.trust import grants
@@ -107,7 +107,7 @@ class AdministratorManagedPolicy(Rule):
             related=((principal.resource.header, "the holder"),),
             hint=_hint(policy, principal.kind),
             evidence=policy.name,
-            assumptions=attachment.assumptions,
+            assumptions=(*attachment.assumptions, *unbounded((principal,))),
         )
 
     def _held_outside(self, outside: OutsideAttachment, power: Power) -> Finding:

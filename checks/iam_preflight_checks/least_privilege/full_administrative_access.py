@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.exposure import has_unknown_boundary
+from iam_preflight.graph.exposure import has_unknown_boundary, unbounded
 from iam_preflight.graph.standing import Standing
 from iam_preflight.policy.effective import admin_probes
 from iam_preflight.policy.truth import Truth
@@ -124,7 +124,7 @@ class FullAdministrativeAccess(Rule):
             related=[(exposure.resource_place(resource), "on these"), *exposure.related()],
             hint="list the actions that are needed, on the ARNs that they are needed for",
             causes=(statement.span, place),
-            assumptions=exposure.assumptions(star, resource),
+            assumptions=(*exposure.assumptions(star, resource), *unbounded(exposure.holders)),
             principal=exposure.holder,
         )
 
@@ -154,7 +154,10 @@ class FullAdministrativeAccess(Rule):
                 *(statement.span for statement in together.statements),
                 *dict.fromkeys(grant.action_place for grant in together.grants),
             ],
-            assumptions=exposure.assumptions(main.pattern, main.resource),
+            assumptions=(
+                *exposure.assumptions(main.pattern, main.resource),
+                *unbounded(exposure.holders),
+            ),
             principal=exposure.holder,
         )
 

@@ -60,9 +60,11 @@ class Permissions:
         }
 
     def of(self, principal: Principal) -> Effective:
+        """What it may do; where it may have no boundary, what it may do without."""
         found = self._effective.get(id(principal))
         if found is None:
-            found = Effective(self.evaluator, self._policy_set(principal), _caller(principal))
+            policies = self._policy_set(principal, _sure_boundary(principal))
+            found = Effective(self.evaluator, policies, _caller(principal))
             self._effective[id(principal)] = found
         return found
 
@@ -80,17 +82,24 @@ class Permissions:
             return self.of(principal)
         found = self._unbounded.get(id(principal))
         if found is None:
-            policies = self._policy_set(principal, is_bounded=False)
+            policies = self._policy_set(principal, None)
             found = Effective(self.evaluator, policies, _caller(principal))
             self._unbounded[id(principal)] = found
         return found
+
+    def with_boundary(self, principal: Principal) -> Effective:
+        """What it may do where it has its permissions boundary, if it has one anywhere."""
+        if principal.boundary is _sure_boundary(principal):
+            return self.of(principal)
+        policies = self._policy_set(principal, principal.boundary)
+        return Effective(self.evaluator, policies, _caller(principal))
 
     def within_boundary(self, principal: Principal) -> Effective | None:
         """What its boundary would leave of a policy that allows everything; None without one.
 
         None as well where the code does not hold the boundary: it may leave everything.
         """
-        boundary = principal.boundary
+        boundary = _sure_boundary(principal)
         if boundary is None or boundary.policy is None:
             return None
         found = self._widest.get(id(principal))
@@ -107,18 +116,17 @@ class Permissions:
             return self.of(principal)
         found = self._unguarded.get(id(principal))
         if found is None:
-            bound = self._policy_set(principal)
+            bound = self._policy_set(principal, _sure_boundary(principal))
             policies = PolicySet(identity=bound.identity, boundary=bound.boundary)
             found = Effective(self.evaluator, policies, _caller(principal))
             self._unguarded[id(principal)] = found
         return found
 
-    def _policy_set(self, principal: Principal, *, is_bounded: bool = True) -> PolicySet:
+    def _policy_set(self, principal: Principal, boundary: Boundary | None) -> PolicySet:
         identity = tuple(
             {id(a.policy.document): a.policy.document for a in principal.held()}.values()
         )
-        boundary = principal.boundary
-        document = _boundary_document(boundary) if boundary is not None and is_bounded else None
+        document = None if boundary is None else _boundary_document(boundary)
         scps: Levels = ()
         rcps: Levels = ()
         if self.organization:
@@ -178,7 +186,8 @@ class Permissions:
             if id(attachment.policy.document) in wanted
             for assumption in attachment.assumptions
         ]
-        return tuple(dict.fromkeys(found))
+        absent = () if principal.boundary is None else principal.boundary.absent
+        return tuple(dict.fromkeys((*found, *absent)))
 
     def assumptions_as_administrator(self, principal: Principal) -> Assumptions:
         """Under which assumptions it holds what makes it an administrator: as few as will do."""
@@ -219,6 +228,12 @@ def _caller(principal: Principal) -> Caller | None:
             return Caller.role(principal.arn)
         case _:
             return None
+
+
+def _sure_boundary(principal: Principal) -> Boundary | None:
+    """Its permissions boundary, unless it depends on something whether it has one."""
+    boundary = principal.boundary
+    return None if boundary is None or boundary.absent else boundary
 
 
 def _boundary_document(boundary: Boundary) -> Document:

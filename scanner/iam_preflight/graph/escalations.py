@@ -311,7 +311,7 @@ class Escalations:
         """Whether the boundary takes sensitive actions away from what the policies allow."""
         if actor.boundary is None or actor.boundary.policy is None:
             return False
-        bounded = self._graph.effective(actor)
+        bounded = self._permissions.with_boundary(actor)
         free = self._permissions.without_boundary(actor)
         return bool((free.possible - bounded.possible) & bounded.catalog.sensitive)
 

@@ -277,6 +277,12 @@ def has_unknown_boundary(principal: Principal) -> bool:
     return principal.boundary is not None and principal.boundary.policy is None
 
 
+def unbounded(principals: Iterable[Principal]) -> Assumptions:
+    """With what they are without a permissions boundary, where for all of them it depends."""
+    absent = [() if one.boundary is None else one.boundary.absent for one in principals]
+    return absent[0] if absent and all(absent) else ()
+
+
 def is_exempt(principal: Principal, settings: Settings) -> bool:
     """Whether it is meant to be powerful, by the settings or because AWS made it (S11)."""
     if principal.is_service_linked or principal.is_from_identity_center:

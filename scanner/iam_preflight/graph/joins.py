@@ -25,6 +25,7 @@ from iam_preflight.values import (
     Reason,
     Unknown,
     Value,
+    arms_of,
     blocks_of,
     is_null,
     items_of,
@@ -285,7 +286,15 @@ class Joins:
     def _bound(self, principal: Principal, value: Value, resource: Resource) -> None:
         for _, found, place in self._policies_of(value, resource):
             policy = found if isinstance(found, Policy) else None
-            principal.boundary = Boundary(value, policy, place)
+            principal.boundary = Boundary(value, policy, place, _absence(value, principal))
             if policy is not None:
                 policy.bounds.append(principal)
                 policy.is_boundary = True
+
+
+def _absence(value: Value, principal: Principal) -> Assumptions:
+    """With what an attribute of a principal is null; nothing where it never is."""
+    for given, arm in arms_of(value, principal.resource.assumptions):
+        if is_null(arm):
+            return given
+    return ()

@@ -140,6 +140,8 @@ class Boundary(Struct, eq=False):
     value: Value
     policy: Policy | None
     place: Span
+    absent: Assumptions = ()
+    """With what the principal is left without it; nothing where it always has one."""
 
 
 class Workload(Struct, eq=False):

@@ -253,7 +253,9 @@ class Powers:
 
     def is_sensitive(self, principal: Principal) -> bool:
         """Whether there is a sensitive action that it may do on everything."""
-        return any(self._is_broad(principal, action) for action in self._worth_of(principal))
+        return any(
+            self._is_broad(principal, action, is_sure=True) for action in self._worth_of(principal)
+        )
 
     def _is_broad(self, principal: Principal, action: str, *, is_sure: bool = False) -> bool:
         """Whether it may do an action on everything; `is_sure`: whatever the unknowns are."""
