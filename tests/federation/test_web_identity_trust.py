@@ -184,6 +184,56 @@ def test_accounts_are_foreign_unless_something_says_that_they_are_not() -> None:
     assert foreign(resource_policy(principal, pinned)) == []
 
 
+def conditions(**operators: str) -> str:
+    tests = (f'{name} = {{ "aws:{key}" = "{value}" }}' for name, (key, value) in operators.items())
+    return f"Condition = {{\n{chr(10).join(tests)}\n}}"
+
+
+@pytest.mark.parametrize(
+    ("principal", "operators", "accounts"),
+    [
+        ("*", {"StringEquals": ("PrincipalAccount", "704219876103")}, ["704219876103"]),
+        # conditions hold together, and no caller is of two accounts
+        (
+            "*",
+            {
+                "StringEquals": ("PrincipalAccount", "704219876103"),
+                "StringLike": ("PrincipalAccount", "111122223333"),
+            },
+            [],
+        ),
+        (
+            "*",
+            {
+                "StringEquals": ("PrincipalAccount", "111122223333"),
+                "ArnLike": ("PrincipalArn", "arn:aws:iam::704219876103:role/x"),
+            },
+            [],
+        ),
+        (
+            "arn:aws:iam::704219876103:root",
+            {"StringEquals": ("PrincipalAccount", "111122223333")},
+            [],
+        ),
+        (
+            "arn:aws:iam::704219876103:root",
+            {"ArnLike": ("PrincipalArn", "arn:aws:iam::704219876103:role/x")},
+            ["704219876103"],
+        ),
+        (
+            "arn:aws:iam::704219876103:root",
+            {"StringNotEquals": ("PrincipalAccount", "111122223333")},
+            ["704219876103"],
+        ),
+    ],
+)
+def test_nobody_gets_in_by_conditions_that_contradict_each_other(
+    principal: str, operators: dict[str, Any], accounts: list[str]
+) -> None:
+    graph = resource_policy(f'{{ AWS = "{principal}" }}', conditions(**operators))
+    assert foreign(graph) == accounts
+
+
 def services(graph: Graph) -> list[str]:
     return [found.who for policy in graph.policies for found in deputies(policy, graph)]
 

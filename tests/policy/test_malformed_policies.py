@@ -81,3 +81,27 @@ def test_what_cannot_be_read_spares_nothing() -> None:
     report = scanned("AWS::IAM::ManagedPolicy", [{"Statement": [statement]}])
     [found] = [f for f in report.shown if (f.rule, f.address) == ("LEAST-006", "R0")]
     assert found.message.endswith("on all but nothing")
+
+
+@pytest.mark.parametrize(
+    ("elements", "is_everything"),
+    [
+        # what is named is what is left, whatever is named beside it
+        ({"Action": "s3:GetObject", "NotAction": "s3:DeleteObject"}, False),
+        ({"Action": ["s3:GetObject"], "NotAction": "s3:DeleteObject"}, False),
+        ({"Action": "*", "NotAction": "s3:DeleteObject"}, True),
+        ({"Action": "*", "NotAction": "*"}, False),
+        ({"Action": "*", "Resource": "arn:aws:s3:::a/*", "NotResource": "arn:aws:s3:::b"}, False),
+    ],
+)
+def test_a_statement_with_an_element_and_its_opposite_is_what_both_leave(
+    elements: dict[str, Any], is_everything: bool
+) -> None:
+    statement = {"Effect": "Allow", "Resource": "*", **elements}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    kind = "AWS::IAM::ManagedPolicy"
+    template = {"Resources": {"P": {"Type": kind, "Properties": {PLACES[kind]: document}}}}
+    shown = scan_files({"t.json": json.dumps(template)}, load_rules()).shown
+    messages = {finding.rule: finding.message for finding in shown}
+    assert ("LEAST-001" in messages) is is_everything
+    assert messages["LEAST-014"].startswith("a statement cannot have both")

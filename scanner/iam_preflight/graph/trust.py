@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from iam_preflight.graph.accounts import Ownership, account_of
 from iam_preflight.graph.standing import Standing
-from iam_preflight.policy.denials import Denials
+from iam_preflight.policy.conditions import ConditionMatcher
+from iam_preflight.policy.context import Context
+from iam_preflight.policy.denials import Denials, caller_of
 from iam_preflight.policy.document import DocumentUse, Pattern, PrincipalPattern
 from iam_preflight.policy.match import Truth, action_matches, any_of
 from iam_preflight.values import Reason, Unknown
@@ -29,6 +31,7 @@ ASSUME_ACTIONS = (
     "sts:AssumeRoleWithSAML",
     "sts:AssumeRoleWithWebIdentity",
 )
+_CALLER_KEYS = frozenset({"aws:principalaccount", "aws:principalarn"})
 _WAYS = {"AWS": ASSUME_ACTIONS[:1], "Service": ASSUME_ACTIONS[:1], "Federated": ASSUME_ACTIONS[1:]}
 """How each kind of principal may assume a role; whoever `*` is takes any of them."""
 
@@ -109,18 +112,32 @@ def admitted(
 
     `"AWS": "*"` with `aws:PrincipalAccount` is that account, only written in another way. What the
     denials of the document ask of a principal is among the conditions of the statement with it.
+    Whom a condition on the caller keeps out is not let in.
     """
     for principal in statement.principals:
         narrowed = denials.narrowed(statement, principal, actions(statement, principal))
         if narrowed is None:
             continue
         named = _named_by_conditions(narrowed) if principal.is_anyone else ()
-        if not named:
+        if not named and not _is_kept_out(principal, narrowed):
             yield narrowed, principal
         for one in named:
             own = denials.narrowed(statement, one, actions(statement, one))
-            if own is not None:
+            if own is not None and not _is_kept_out(one, own):
                 yield own, one
+
+
+def _is_kept_out(principal: PrincipalPattern, statement: Statement) -> bool:
+    """Whether who is named is surely not who a condition asks for: an account other than its own.
+
+    Conditions have to hold all together.
+    """
+    asked = [c for c in statement.conditions if c.key_name in _CALLER_KEYS]
+    caller = caller_of(principal) if asked and principal.kind == "AWS" else None
+    if caller is None:
+        return False
+    context = Context(caller.keys())
+    return any(ConditionMatcher(one, False).holds(context)[0] is Truth.NO for one in asked)
 
 
 def _named_by_conditions(statement: Statement) -> tuple[PrincipalPattern, ...]:

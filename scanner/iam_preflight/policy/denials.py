@@ -53,7 +53,7 @@ class Denials:
         """
         if not self._denials or actions == ():
             return statement
-        caller = _caller_of(principal)
+        caller = caller_of(principal)
         context = UNKNOWN_CONTEXT if caller is None else Context(caller.keys())
         wanted = None
         if actions is not None:
@@ -81,7 +81,7 @@ class Denials:
         return found
 
 
-def _caller_of(principal: PrincipalPattern) -> Caller | None:
+def caller_of(principal: PrincipalPattern) -> Caller | None:
     """Whom a principal names; None for everybody."""
     pattern = principal.pattern
     match principal.kind:

@@ -223,13 +223,13 @@ class _Reader:
         entries = self._entries(value, STATEMENT_KEYS, "statement")
         key_spans = {_CANONICAL.get(key.lower(), key): value.key_span(key) for key in value.entries}
         effects = self._effects(entries.get("Effect"), value.span)
-        is_not_action = "NotAction" in entries
-        is_not_resource = "NotResource" in entries
-        is_not_principal = "NotPrincipal" in entries
+        is_not_action = _is_by_opposite(entries, "Action")
+        is_not_resource = _is_by_opposite(entries, "Resource")
+        is_not_principal = _is_by_opposite(entries, "Principal")
         actions = self._patterns(
             entries.get("NotAction" if is_not_action else "Action"), given, word_from
         )
-        if "Action" not in entries and not is_not_action:
+        if "Action" not in entries and "NotAction" not in entries:
             self._problem("a statement needs Action or NotAction", value.span)
         self._check_elements(value, entries, key_spans)
         resources = self._patterns(
@@ -394,6 +394,26 @@ class _Reader:
                 pattern = Pattern(_key_parts(key, key_span), key_span)
                 values = self._patterns(arm.entries[key], more)
                 yield Condition(read_operator(name), pattern, values, key_span, more)
+
+
+def _is_by_opposite(entries: dict[str, Value], element: str) -> bool:
+    """Whether a statement is read by `NotAction` and its like, instead of `Action`.
+
+    AWS refuses one that has both. It is judged by the closer of the two, for what both leave.
+    """
+    if element not in entries:
+        return f"Not{element}" in entries
+    return f"Not{element}" in entries and _is_star(entries[element])
+
+
+def _is_star(value: Value) -> bool:
+    match value:
+        case Listing(items=items):
+            return any(map(_is_star, items))
+        case Mapping(entries=entries):
+            return any(map(_is_star, entries.values()))
+        case _:
+            return text_of(value) in ("*", "*:*")
 
 
 def _is_empty(value: Value | None) -> bool:
