@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from iam_preflight.graph.trust import grants, lets_assume
 from iam_preflight.knowledge.issuers import (
@@ -31,7 +30,7 @@ from iam_preflight.resources import Resource
 from iam_preflight.values import arms_of, items_of, show, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from iam_preflight.graph.model import Graph, Policy
     from iam_preflight.policy.document import Condition, Pattern, PrincipalPattern, Statement
@@ -201,12 +200,6 @@ def _web_identity(
             tests.append(ClaimTest(condition, claim, issuer))
         else:
             strays.append(condition)
-    tests.extend(
-        ClaimTest(condition, claim, issuer)
-        for condition in _spared(policy)
-        for host, claim in _claim_of(condition)
-        if _is_host_of(host, url, statement)
-    )
     return WebIdentity(
         policy, statement, principal, issuer, url, tuple(tests), tuple(strays), provider
     )
@@ -300,18 +293,6 @@ def _is_host_of(host: str, url: str, statement: Statement) -> bool:
         return True
     others = (as_glob(p.pattern, HOLE) for p in statement.principals if p.kind == "Federated")
     return any(HOLE in other or other.lower().endswith((f"/{host}", host)) for other in others)
-
-
-def _spared(policy: Policy) -> Iterable[Condition]:
-    """What a Deny of everything else asks, as the conditions that let pass."""
-    for statement in policy.document.statements:
-        if statement.is_allow or len(statement.conditions) != 1 or statement.assumptions:
-            continue
-        condition = statement.conditions[0]
-        how = condition.operator
-        is_plain = how.is_negated and not how.quantifier and how.base in _TEXT
-        if is_plain and lets_assume(statement, (WEB_IDENTITY,)):
-            yield replace(condition, operator=replace(how, is_negated=False))
 
 
 def whoever(identity: WebIdentity, level: Level) -> str:
