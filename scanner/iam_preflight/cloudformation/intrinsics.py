@@ -215,7 +215,7 @@ def _for_each(
             case Known(value=None):
                 continue
             case Unknown():
-                rest = replace(arm, label=f"{bound} of {arm.label}"[:MAX_LABEL])
+                rest = replace(arm, label=f"{bound} of {arm.label}"[:MAX_LABEL], origin="")
             case _:
                 items = [arm]
         for entry in (*items, *(() if rest is None else (rest,))):
@@ -403,7 +403,8 @@ def _join(argument: Value, span: Span, scope: Scope) -> Value:
                     pieces[-1] = _more_of(rest)
                 return concatenate(pieces, span, scope.can_hold, glue)
             case Unknown():
-                return replace(listed, label=f"Join({listed.label})"[:MAX_LABEL], span=span)
+                label = f"Join({listed.label})"[:MAX_LABEL]
+                return replace(listed, label=label, span=span, origin="")
             case Absent():
                 return Known("", span)
             case _:
@@ -478,7 +479,8 @@ def _select(argument: Value, span: Span, scope: Scope) -> Value:
 def _deeper(value: Value, index: int, span: Span) -> Value:
     if not isinstance(value, Unknown):
         return value
-    return replace(value, label=f"{value.label}[{index}]"[:MAX_LABEL], span=span)
+    label = f"{value.label}[{index}]"[:MAX_LABEL]
+    return replace(value, label=label, span=span, origin="")
 
 
 def _find_in_map(argument: Value, span: Span, scope: Scope) -> Value:

@@ -97,7 +97,7 @@ class Parameter(Struct, frozen=True):
 
     def hole(self, span: Span) -> Unknown:
         reason = Reason.DATA if self.is_stored else Reason.PARAMETER
-        return Unknown(reason, self.name, span, sensitive=self.is_hidden)
+        return Unknown(reason, self.name, span, sensitive=self.is_hidden, origin=self.name)
 
 
 def declared_parameters(section: Mapping | None) -> dict[str, Parameter]:

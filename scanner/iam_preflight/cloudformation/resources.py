@@ -34,7 +34,7 @@ from iam_preflight.cloudformation.intrinsics import evaluate, expand
 from iam_preflight.cloudformation.names import SPREAD, Derived, TypeNames, names_of, snake_case
 from iam_preflight.cloudformation.scope import function_of
 from iam_preflight.cloudformation.texts import common_text, placed
-from iam_preflight.knowledge.names import identifying
+from iam_preflight.knowledge.names import change_of, default_of, identifying, left_out
 from iam_preflight.knowledge.reading import read_bytes
 from iam_preflight.values import (
     Absent,
@@ -143,7 +143,7 @@ class Node:
                 if name in identifying(self.names.type):
                     value = as_name(value)
                 return with_reference(value, reference)
-        default = _facts()["defaults"].get(self.names.type, {}).get(name)
+        default = default_of(self.names.type, name)
         if default is not None:
             return Known(default, span, reference=reference)
         template = _facts()["types"].get(self.names.type, {}).get(name)
@@ -163,15 +163,28 @@ class Node:
 
     def _placeholder(self, name: str, span: Span) -> list[Fragment | Unknown]:
         scope = self.definition.scope
+        label = f"{self.address}.{name}"
         if name in _PSEUDO:
             value = scope.frame.ref(_PSEUDO[name], span, scope)
+        elif name == "unique":
+            return [Unknown(Reason.COMPUTED, label, span, Reference(self.address, "id"))]
         else:
-            value = self.attribute(name, f"{self.address}.{name}", span)
+            value = self.attribute(name, label, span)
         parts = list(parts_of(value) or (Unknown(Reason.COMPUTED, self.address, span),))
+        change = change_of(self.names.type, name)
+        return self._changed(change, parts, span) if change else parts
+
+    def _changed(
+        self, change: str, parts: list[Fragment | Unknown], span: Span
+    ) -> list[Fragment | Unknown]:
+        """What AWS does to a property before it goes into an ARN."""
+        if change.startswith("under "):
+            above = self._placeholder(change.removeprefix("under "), span)
+            is_default = [part.text for part in above if isinstance(part, Fragment)] == ["default"]
+            return parts if is_default else [*above, Fragment("/", span), *parts]
         first = parts[0]
-        if self.names.type == "aws_ssm_parameter" and isinstance(first, Fragment):
-            # the leading slash of a parameter's name is the one before it in the ARN
-            parts[0] = replace(first, text=first.text.lstrip("/"))
+        if isinstance(first, Fragment):
+            parts[0] = replace(first, text=first.text[left_out(change, first.text) :])
         return parts
 
     def derived(self) -> Iterator[DerivedResource]:
@@ -330,7 +343,7 @@ def _descend(value: Value, path: list[str]) -> Value | None:
             further = _descend(rest, path) if rest is not None else None
             return replace(value, items=tuple(found), rest=further)
         case Unknown():
-            return replace(value, label=f"{value.label}.{path[0]}"[:80])
+            return replace(value, label=f"{value.label}.{path[0]}"[:80], origin="")
         case _:
             return None
 

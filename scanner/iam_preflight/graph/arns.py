@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from iam_preflight.knowledge.names import change_of, default_of, left_out
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.policy.document import Pattern
-from iam_preflight.values import Fragment, Reason, Reference, Unknown, parts_of, text_of
+from iam_preflight.values import (
+    Fragment,
+    Reason,
+    Reference,
+    Unknown,
+    parts_of,
+    text_of,
+    with_reference,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,13 +73,13 @@ def arn_within(resource: Resource, service: str, *tail: str | Unknown) -> Patter
 
 
 def iam_arn(
-    resource: Resource, kind: str, path: str, name: Pattern, account: str | None
+    resource: Resource, kind: str, path: Iterable[str | Unknown], name: Pattern, account: str | None
 ) -> Pattern:
     """The ARN of something in IAM, which has no region; an account of None is not known."""
     span = resource.header
     owner: str | Unknown = account or Unknown(Reason.ACCOUNT, "account", span)
     partition = f"arn:{partition_of(resource)}:iam::"
-    parts: list[str | Unknown] = [partition, owner, f":{kind}{path}", *name.parts]
+    parts: list[str | Unknown] = [partition, owner, f":{kind}", *path, *name.parts]
     reference = Reference(resource.address, "arn", resource.deployment.path)
     return Pattern(tuple(join_texts(parts)), span, (), reference)
 
@@ -86,14 +95,48 @@ def _placeholder(name: str, resource: Resource) -> list[str | Unknown]:
         case "region":
             region = text_of(resource.provider.get("region"))
             return [region if region is not None else Unknown(Reason.REGION, "region", span)]
+        case "unique":
+            return [_hole(resource, "id")]
         case _:
-            value = resource.get(name)
-            pieces = parts_of(value) if value is not None else None
-            if pieces is None:
-                reference = Reference(resource.address, name, resource.deployment.path)
-                label = f"{resource.address}.{name}"
-                return [Unknown(Reason.COMPUTED, label, span, reference)]
-            return [piece.text if isinstance(piece, Fragment) else piece for piece in pieces]
+            parts = attribute_parts(resource, name)
+            change = change_of(resource.type, name)
+            return _changed(change, parts, resource) if change else parts
+
+
+def attribute_parts(resource: Resource, name: str) -> list[str | Unknown]:
+    """The text of an attribute as a reference to it gives it: as written, or as AWS fills it in."""
+    pieces = _pieces(name, resource)
+    if pieces is not None:
+        return pieces
+    default = default_of(resource.type, name)
+    if default is not None:
+        return [str(default)]
+    return [*(_pieces(f"{name}_prefix", resource) or ()), _hole(resource, name)]
+
+
+def _pieces(name: str, resource: Resource) -> list[str | Unknown] | None:
+    value = resource.get(name)
+    if value is None:
+        return None
+    reference = Reference(resource.address, name, resource.deployment.path)
+    parts = parts_of(with_reference(value, reference))
+    if parts is None:
+        return None
+    return [part.text if isinstance(part, Fragment) else part for part in parts]
+
+
+def _hole(resource: Resource, name: str) -> Unknown:
+    reference = Reference(resource.address, name, resource.deployment.path)
+    return Unknown(Reason.COMPUTED, f"{resource.address}.{name}", resource.header, reference)
+
+
+def _changed(change: str, parts: list[str | Unknown], resource: Resource) -> list[str | Unknown]:
+    """What AWS does to an attribute before it goes into an ARN."""
+    if change.startswith("under "):
+        above = attribute_parts(resource, change.removeprefix("under "))
+        return parts if above == ["default"] else [*above, "/", *parts]
+    head = parts[0]
+    return [head[left_out(change, head) :], *parts[1:]] if isinstance(head, str) else parts
 
 
 def partition_of(resource: Resource) -> str:

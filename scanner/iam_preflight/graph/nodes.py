@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from iam_preflight.faults import KeptTo
-from iam_preflight.graph.arns import iam_arn
+from iam_preflight.graph.arns import attribute_parts, iam_arn
 from iam_preflight.graph.attribute_grants import granted_by, values_at
 from iam_preflight.graph.environments import Environments
 from iam_preflight.graph.lookup import Lookup
@@ -26,6 +26,7 @@ from iam_preflight.values import (
     blocks_of,
     is_null,
     text_of,
+    with_reference,
 )
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Nodes:
             resource=resource,
             name=name,
             path=path,
-            arn=iam_arn(resource, kind.arn_type, path, name, account),
+            arn=iam_arn(resource, kind.arn_type, attribute_parts(resource, "path"), name, account),
             tags=tags,
             account=account,
             environment=environment,
@@ -125,11 +126,13 @@ class Nodes:
 
     def _name(self, resource: Resource) -> Pattern:
         value = resource.get("name")
+        reference = Reference(resource.address, "name", resource.deployment.path)
+        if isinstance(value, Unknown):
+            value = with_reference(value, reference)
         pattern = pattern_from(value) if value is not None else None
         if pattern is not None:
             return pattern
         prefix = resource.get("name_prefix")
-        reference = Reference(resource.address, "name", resource.deployment.path)
         hole = Unknown(Reason.COMPUTED, f"{resource.address}.name", resource.header, reference)
         start = pattern_from(prefix) if prefix is not None else None
         parts = (*start.parts, hole) if start is not None else (hole,)
@@ -213,7 +216,7 @@ class Nodes:
                 self.lookup.add(resource, known, text_of(resource.get("arn")) or "")
                 return policy
             self.lookup.add(resource, policy, pattern.text)
-            path = resource.text("path") or "/"
+            path = attribute_parts(resource, "path")
             policy.arn = iam_arn(resource, "policy", path, pattern, None)
         return policy
 

@@ -1,4 +1,4 @@
-"""Which attributes of a resource are the names that its ARN and id are made of."""
+"""Which attributes of a resource are the names that its ARN and id are made of, and how."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 class _Facts(msgspec.Struct):
     types: dict[str, dict[str, str]]
     data: dict[str, dict[str, str]]
+    defaults: dict[str, dict[str, str | int]]
+    changes: dict[str, dict[str, str]]
 
 
 @functools.cache
@@ -32,3 +34,20 @@ def identifying(resource_type: str, *, is_data: bool = False) -> frozenset[str]:
     templates = (facts.data if is_data else facts.types).get(resource_type, {}).values()
     found = (name for template in templates for name in _PLACEHOLDER.findall(template))
     return frozenset(found) - PLACES
+
+
+def default_of(resource_type: str, name: str) -> str | int | None:
+    """What an attribute of a resource is where the code leaves it out."""
+    return _facts().defaults.get(resource_type, {}).get(name)
+
+
+def change_of(resource_type: str, name: str, *, is_data: bool = False) -> str | None:
+    """What AWS does to an attribute before it goes into an ARN: `under event_bus_name`."""
+    address = f"data.{resource_type}" if is_data else resource_type
+    return _facts().changes.get(address, {}).get(name)
+
+
+def left_out(change: str, text: str) -> int:
+    """How many characters a change takes from the beginning of an attribute."""
+    heads = ("https://", "http://") if change == "without scheme" else ("/",)
+    return next((len(head) for head in heads if text.startswith(head)), 0)

@@ -111,7 +111,7 @@ def symbol_of(hole: Unknown) -> str:
         case Reason.ACCOUNT | Reason.REGION:
             return Symbol(f"«{hole.reason.name}»")
         case _:
-            return Symbol(f"«{hole.reference or hole.label}»")
+            return Symbol(f"«{hole.origin or hole.reference or hole.label}»")
 
 
 UNKNOWN_CONTEXT = Context()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from iam_preflight.knowledge.names import PLACES
+from iam_preflight.knowledge.names import PLACES, change_of, default_of, left_out
 from iam_preflight.knowledge.reading import read_data
 from iam_preflight.values import (
     Fragment,
@@ -49,9 +49,7 @@ Pieces = list["Fragment | Unknown"]
 class _Facts(msgspec.Struct):
     types: dict[str, dict[str, str]]
     data: dict[str, dict[str, str]]
-    defaults: dict[str, dict[str, str | int]]
     same: dict[str, dict[str, str]]
-    changes: dict[str, dict[str, str]]
 
 
 @functools.cache
@@ -63,7 +61,7 @@ def is_filled_in(entries: BlockEntries, name: str) -> bool:
     """Whether AWS gives the attribute a value where the configuration leaves it null."""
     facts = _facts()
     templates = (facts.data if entries.is_data else facts.types).get(entries.type, {})
-    if name in templates or name in facts.defaults.get(entries.type, {}):
+    if name in templates or default_of(entries.type, name) is not None:
         return True
     return f"{name}_prefix" in entries or any(
         f"{{{name}}}" in template for template in templates.values()
@@ -82,7 +80,7 @@ def computed_attribute(entries: BlockEntries, name: str, span: Span) -> Value:
     if same is not None and same in entries:
         return entries.attribute(same, span)
     if not entries.is_data:
-        default = facts.defaults.get(resource_type, {}).get(name)
+        default = default_of(resource_type, name)
         if default is not None:
             return Known(default, span, (), Reference(address, name))
         if name == "tags_all":
@@ -152,8 +150,7 @@ def _placeholder(name: str, entries: BlockEntries, span: Span) -> Pieces:
     parts = parts_of(value)
     if parts is None:
         return [_hole(entries, name, span)]
-    address = f"data.{entries.type}" if entries.is_data else entries.type
-    change = _facts().changes.get(address, {}).get(name)
+    change = change_of(entries.type, name, is_data=entries.is_data)
     return _changed(change, list(parts), entries, span) if change else list(parts)
 
 
@@ -168,12 +165,10 @@ def _changed(change: str, parts: Pieces, entries: BlockEntries, span: Span) -> P
         if pieces is None or text_of(above) == "default":
             return parts
         return [*pieces, Fragment("/", span), *parts]
-    if isinstance(head, Fragment):
-        prefixes = ("https://", "http://") if change == "without scheme" else ("/",)
-        for prefix in prefixes:
-            if head.text.startswith(prefix):
-                rest = cut(head, len(prefix), 0)
-                return [rest, *parts[1:]] if rest.text else parts[1:]
+    taken = left_out(change, head.text) if isinstance(head, Fragment) else 0
+    if isinstance(head, Fragment) and taken:
+        rest = cut(head, taken, 0)
+        return [rest, *parts[1:]] if rest.text else parts[1:]
     return parts
 
 

@@ -269,7 +269,8 @@ class ModuleInstance:
         elif default is not None:
             value = self._converted(name, evaluate(default.expression, self.scope))
         else:
-            value = Unknown(Reason.VARIABLE, self._name(f"var.{name}"), block.header)
+            label = self._name(f"var.{name}")
+            value = Unknown(Reason.VARIABLE, label, block.header, origin=label)
         if not _is_set(attributes, "sensitive", is_default=False):
             return value
         return self.keep_secret(mark(value))

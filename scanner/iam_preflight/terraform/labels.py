@@ -49,4 +49,7 @@ def deeper(hole: Unknown, suffix: str, attribute: str, span: Span) -> Unknown:
     if reference is not None and attribute:
         joined = f"{reference.attribute}.{attribute}" if reference.attribute else attribute
         reference = Reference(reference.address, joined, reference.deployment)
-    return replace(hole, label=shorten(hole.label + suffix), span=span, reference=reference)
+    label = shorten(hole.label + suffix)
+    is_one = label == hole.origin + suffix and not set(suffix) & set("*…«")
+    origin = label if hole.origin and is_one else ""
+    return replace(hole, label=label, span=span, reference=reference, origin=origin)

@@ -113,6 +113,8 @@ class Unknown(Struct, frozen=True):
     """Attributes that can be read back out of it, although it is not their text: `base64encode`."""
     is_name: bool = False
     """It is what something in AWS is called, in which no wildcard can be."""
+    origin: str = ""
+    """What its value is called wherever it is written, also as an attribute: `var.bucket`."""
 
     @property
     def explanation(self) -> str:

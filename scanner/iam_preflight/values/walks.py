@@ -90,13 +90,20 @@ def weight_of(value: Value) -> int:
 
 def with_reference(value: Value, reference: Reference) -> Value:
     match value:
-        case Known() | Text() | Unknown() | Mapping() | Json():
+        case Unknown():
+            return replace(value, reference=reference, origin=_origin(value))
+        case Known() | Text() | Mapping() | Json():
             return replace(value, reference=reference)
         case Choice(arms=arms):
             arms = tuple((given, with_reference(arm, reference)) for given, arm in arms)
             return Choice(arms, value.span)
         case _:
             return value
+
+
+def _origin(hole: Unknown) -> str:
+    """What the value of a hole is called: after a variable, or another's attribute."""
+    return hole.origin or (hole.label if hole.label == str(hole.reference) else "")
 
 
 def as_name(value: Value) -> Value:
