@@ -133,6 +133,8 @@ def _ways(
                 continue
             if not _is_about_locked(grant, lock, effective.catalog):
                 continue
+            if _is_open_anyway(grant.statement, lock, own, effective.catalog):
+                continue
             if _is_wide(grant, action, principal, lock, effective):
                 is_sure = grant.decision.truth is Truth.YES
                 place, statement = grant.action_place, grant.statement.span
@@ -178,6 +180,39 @@ def _is_about_locked(grant: Grant, lock: Lock, catalog: Catalog) -> bool:
     locked = statement_actions(lock.statement, catalog, is_sure=True).of_service(service)
     both = _types(locked, catalog) & _types((grant.action,), catalog)
     return any(_takes_in(lock.statement, t) and _takes_in(grant.statement, t) for t in both)
+
+
+def _is_open_anyway(tagging: Statement, lock: Lock, own: list[Document], catalog: Catalog) -> bool:
+    """Whether what may be tagged is open already, by another tag that the permission asks for."""
+    asked = {_meaning(condition) for condition in tagging.conditions if _is_of_tags(condition)}
+    if lock.whose is Whose.PRINCIPAL or not lock.statement.is_allow or not asked:
+        return False
+    left = statement_actions(lock.statement, catalog, is_sure=True)
+    for statement in (each for document in own for each in document.statements):
+        asks = {_meaning(condition) for condition in statement.conditions}
+        if statement.is_allow and asks <= asked and _is_as_wide(statement, lock.statement):
+            left -= statement_actions(statement, catalog, is_sure=True)
+    return not left
+
+
+def _meaning(condition: Condition) -> tuple[str, str, tuple[str, ...]]:
+    values = tuple(sorted(value.text for value in condition.values))
+    return condition.operator.name, condition.key_name, values
+
+
+def _is_of_tags(condition: Condition) -> bool:
+    """Whether it asks for a tag that the resource has already."""
+    return not condition.operator.is_if_exists and any(
+        f":{word}" in condition.key_name for word in RESOURCE_TAGS
+    )
+
+
+def _is_as_wide(statement: Statement, other: Statement) -> bool:
+    """Whether one statement is about all the resources of another, as far as can be seen."""
+    patterns = {pattern.text for pattern in statement.resources}
+    if statement.is_not_resource or other.is_not_resource:
+        return False
+    return "*" in patterns or {pattern.text for pattern in other.resources} <= patterns
 
 
 def _takes_in(statement: Statement, glob: str) -> bool:
