@@ -39,9 +39,10 @@ class ConditionThatRestrictsNothing(Rule):
     such as `aws:ResourceTag` for a service that does not know it, or because the condition spares
     everybody, as `NotIpAddress` with `0.0.0.0/0` does.
 
-    The finding says why, and what is kept out where a `Not…` names something. Conditions that work
-    together (`ForAllValues` with `Null: false`) are judged together; those on MFA are the business
-    of MFA-002. What keeps to the resources of the own account is fine, and narrows nothing either.
+    The finding says why. Low in an identity policy where a `Not…` keeps out what it names, such as
+    resources with one value of a tag, and nothing else. Conditions that work together
+    (`ForAllValues` with `Null: false`) are judged together; those on MFA are the business of
+    MFA-002. What keeps to the resources of the own account is fine, and narrows nothing either.
 
     ## Why it matters
     Everybody who reads the statement takes it for limited, tools included. It is as open as it
@@ -110,12 +111,14 @@ class ConditionThatRestrictsNothing(Rule):
         if useless is None:
             return
         patterns = exposure.patterns(watched)
+        severity = exposure.severity(self.severity, watched)
         yield self._finding(
             useless,
             _worth(useless, watched, catalog),
             exposure.statement,
             exposure.policy,
-            severity=exposure.severity(self.severity, watched),
+            # an exception is plain to see
+            severity=severity.lowered() if _is_exception(useless, watched, catalog) else severity,
             related=[(exposure.action_place(patterns), "open all the same"), *exposure.related()],
         )
 
@@ -160,7 +163,7 @@ class ConditionThatRestrictsNothing(Rule):
     ) -> Finding:
         condition = useless.condition
         return self.finding(
-            f"the condition on {condition.key.text} {worth}: {useless.why}",
+            f"the condition on {condition.key.text} {worth}",
             on=policy,
             at=condition.span,
             severity=severity,
@@ -172,15 +175,24 @@ class ConditionThatRestrictsNothing(Rule):
         )
 
 
+def _is_exception(useless: Judgement, actions: ActionSet, catalog: Catalog) -> bool:
+    """Whether a condition lets everything pass but what it names."""
+    condition = useless.condition
+    return condition.operator.is_negated and any(
+        catalog.is_key_available(condition.key_name, action) for action in actions
+    )
+
+
 def _worth(useless: Judgement, actions: ActionSet, catalog: Catalog) -> str:
     """What a condition comes to that lets nearly everything pass."""
     condition = useless.condition
-    if not any(catalog.is_key_available(condition.key_name, action) for action in actions):
-        return "restricts nothing"
-    if condition.operator.is_negated:
-        return f"keeps out {listed(value.text for value in condition.values)} and nothing else"
+    name = condition.key.text
+    if _is_exception(useless, actions, catalog):
+        named = listed(value.text for value in condition.values)
+        return f"keeps out only {named}: every other {name} passes, and requests without it"
     key = catalog.condition_key(condition.key_name)
     is_of_resource = "tag/" in condition.key_name or (key is not None and key.about == "resource")
-    if condition.operator.is_if_exists and is_of_resource:
-        return "restricts only what has it"
-    return "restricts nothing"
+    is_there = any(catalog.is_key_available(condition.key_name, action) for action in actions)
+    if condition.operator.is_if_exists and is_of_resource and is_there:
+        return f"restricts only what has it: {useless.why}"
+    return f"restricts nothing: {useless.why}"
