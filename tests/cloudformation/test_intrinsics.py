@@ -149,6 +149,33 @@ def test_a_default_is_not_taken_where_the_condition_excludes_it():
     assert shown(value) == [(["HasEmpty"], "key «Empty»"), (["not (HasEmpty)"], "none")]
 
 
+@pytest.mark.parametrize(
+    "comparison",
+    [
+        '[!Join ["", !Ref Nets], ""]',
+        '["", !Join [",", !Ref Nets]]',
+        '[!Select [0, !Ref Nets], ""]',
+    ],
+)
+def test_nor_is_that_of_a_list_whose_items_the_condition_wants(comparison):
+    rest = f"""
+    Parameters: {{Nets: {{Type: CommaDelimitedList, Default: ""}}}}
+    Conditions: {{HasNets: !Not [!Equals {comparison}]}}
+    """
+    value = value_of('!If [HasNets, !Join ["-", !Ref Nets], none]', rest)
+    assert [given for given, _ in shown(value)] == [["HasNets"], ["not (HasNets)"]]
+    assert shown(value)[0][1] != ""
+
+
+def test_a_list_may_be_empty_although_its_second_item_is_asked_for():
+    rest = """
+    Parameters: {Nets: {Type: CommaDelimitedList, Default: ""}}
+    Conditions: {HasTwo: !Not [!Equals [!Select [1, !Ref Nets], ""]]}
+    """
+    value = value_of('!If [HasTwo, !Join ["-", !Ref Nets], none]', rest)
+    assert shown(value)[0] == (["HasTwo"], "")
+
+
 def test_a_reference_remembers_what_it_refers_to():
     assert value_of("!Ref Role").reference == Reference("Role", "name")
     assert value_of("!GetAtt Role.Arn").reference == Reference("Role", "arn")

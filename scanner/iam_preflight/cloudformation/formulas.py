@@ -30,6 +30,7 @@ from iam_preflight.values import (
     Known,
     Listing,
     Mapping,
+    Reason,
     Unknown,
     Value,
     arms_of,
@@ -69,10 +70,30 @@ def _condition_function(name: str, argument: Value, whole: Mapping, scope: Scope
         case "Fn::Not" if len(items) == 1:
             return negate(formula_of(items[0], scope))
         case "Fn::Equals" if len(items) == 2:
-            return _equality(evaluate(items[0], scope), evaluate(items[1], scope))
+            left, right = (evaluate(item, scope) for item in items)
+            if text_of(right) == "":
+                left = _as_empty_as(items[0], scope) or left
+            elif text_of(left) == "":
+                right = _as_empty_as(items[1], scope) or right
+            return _equality(left, right)
         case _:
             scope.frame.note(f"{name} is not a condition with the right arguments", whole.span)
             return _free(whole)
+
+
+def _as_empty_as(value: Value, scope: Scope) -> Unknown | None:
+    """The list parameter that is empty exactly where its joined items, or its first one, are."""
+    match value:
+        case Mapping(entries=entries) if "Fn::Join" in entries or "Fn::Select" in entries:
+            argument = next(iter(entries.values()))
+        case _:
+            return None
+    if not isinstance(argument, Listing) or len(argument.items) != 2:
+        return None
+    if "Fn::Select" in entries and text_of(argument.items[0]) != "0":
+        return None
+    found = evaluate(argument.items[1], scope)
+    return found if isinstance(found, Unknown) and found.reason is Reason.PARAMETER else None
 
 
 def _free(value: Value) -> Formula:
