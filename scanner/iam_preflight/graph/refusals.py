@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.policy.document import NO_STATEMENT
-from iam_preflight.policy.grammar import grammar_problems
+from iam_preflight.policy.grammar import EMPTY_PRINCIPAL, grammar_problems
+
+_EMPTY = frozenset({NO_STATEMENT, EMPTY_PRINCIPAL})
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def refusals(policy: Policy) -> Iterator[GrammarProblem]:
-    """What AWS refuses; not that a policy is empty which variables are to fill."""
+    """What AWS refuses; not that a policy, or a principal, is empty which variables are to fill."""
     for problem in grammar_problems(policy.document, policy.use):
-        if problem.message != NO_STATEMENT or not _is_left_open(policy):
+        if problem.message not in _EMPTY or not _is_left_open(policy):
             yield problem
 
 

@@ -50,6 +50,8 @@ _NO_PRINCIPALS = {
     "instance-profile": "an instance profile",
     "policy": "a policy",
 }
+_NOT_A_PRINCIPAL = "is neither an ARN nor an account id"
+EMPTY_PRINCIPAL = f'principal "" {_NOT_A_PRINCIPAL}'
 _PARTITION = late(r"aws(?:-[a-z-]+)?|\*")
 _QUANTIFIERS = ("", "forallvalues", "foranyvalue")
 
@@ -130,9 +132,7 @@ def _principal_problems(principal: PrincipalPattern) -> Iterator[GrammarProblem]
         return
     fields = text.split(":", 5)
     if fields[0] != "arn":
-        yield GrammarProblem(
-            f'principal "{text}" is neither an ARN nor an account id', principal.span
-        )
+        yield GrammarProblem(f'principal "{text}" {_NOT_A_PRINCIPAL}', principal.span)
     elif len(fields) > 5 and fields[2] == "iam":
         kind = fields[5].partition("/")[0]
         if kind in _NO_PRINCIPALS:
