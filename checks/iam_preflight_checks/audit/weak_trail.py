@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from iam_preflight.findings import Finding, Framework, Persona, Severity
 from iam_preflight.graph.audit_routes import ROUTE_TYPES, hears_calls
-from iam_preflight.graph.baseline import provides
-from iam_preflight.graph.trails import READS, TRAIL_TYPES, trails_of
+from iam_preflight.graph.baseline import baseline_of, provides
+from iam_preflight.graph.trails import READS, TRAIL_TYPES, lone_regional_trails, trails_of
+from iam_preflight.knowledge.audit import audit_facts
 from iam_preflight.rules import Rule
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class WeakTrail(Rule):
     - it is switched off, or its event selectors leave out management events, all of them or
       those that change something (high) or read something (medium), and no other trail records
       them;
+    - it records all management events of one region only, it selects no data events, it is the
+      only such trail of its deployment, and nothing in the code records every region (medium;
+      of an audit baseline, AUDIT-001 says so);
     - it writes no digests, so that nobody can tell whether a file was changed (medium);
     - it is encrypted with AWS's key instead of one of its own (medium);
     - its bucket, where the code shows it: an access list opens it to everybody (high); neither
@@ -34,24 +38,27 @@ class WeakTrail(Rule):
       (medium); access to it is not logged (low, for persona pedantic);
     - nothing reads it as it is written: no log group, no event rule on calls, no topic (low).
 
-    A bucket of another account or stack is not judged. Bucket policies that are open to
+    Regions are not asked for where `external_controls` names `cloudtrail`. A bucket of another
+    account or stack is not judged. Bucket policies that are open to
     everybody are EXT-007. A trail that selects data events and leaves out management events serves
     an application: of it only persona pedantic hears. Here we depart from other tools, which ask
     of it what they ask of the account's trail.
 
     ## Why it matters
     The trail is the only witness. Whoever wants to hide switches it off, thins it out or
-    deletes its files first.
+    deletes its files first, or works in a region that it does not see: the calls of IAM are
+    recorded in us-east-1, wherever they come from.
 
     ## How to fix
-    Switch on logging and validation, give it a KMS key and a log group, and give the bucket
-    versions or object lock and access logging.
+    Switch on logging in every region and validation, give it a KMS key and a log group, and give
+    the bucket versions or object lock and access logging.
 
     ## Example
     ```hcl
     resource "aws_cloudtrail" "organization" {
       name                       = "organization"
       s3_bucket_name             = aws_s3_bucket.trail.id
+      is_multi_region_trail      = true
       enable_log_file_validation = true
       kms_key_id                 = aws_kms_key.trail.arn
       cloud_watch_logs_group_arn = "${aws_cloudwatch_log_group.trail.arn}:*"
@@ -63,6 +70,7 @@ class WeakTrail(Rule):
       Type: AWS::CloudTrail::Trail
       Properties:
         IsLogging: true
+        IsMultiRegionTrail: true
         EnableLogFileValidation: true
         KMSKeyId: !GetAtt TrailKey.Arn
         CloudWatchLogsLogGroupArn: !GetAtt TrailLogs.Arn
@@ -73,7 +81,7 @@ class WeakTrail(Rule):
     name = "weak-trail"
     severity = Severity.HIGH
     practice = 6
-    reads = (*TRAIL_TYPES, *ROUTE_TYPES)
+    reads = (*audit_facts().control_types, *TRAIL_TYPES, *ROUTE_TYPES)
     compliance = {
         Framework.CIS: ("3.2", "3.4", "3.5", "4.2", "4.4", "4.5"),
         Framework.NIST: ("AU-9", "AU-9(2)", "AU-10", "AU-12"),
@@ -106,10 +114,20 @@ class WeakTrail(Rule):
             return
         is_complete = any(not list(trail.omissions()) for trail in trails)
         is_heard = provides(graph, "siem") or hears_calls(graph)
+        yield from self._regions(graph)
         for trail in trails:
             persona = Persona.PEDANTIC if trail.is_for_data else Persona.REGULAR
             for finding in self._of(trail, is_complete, is_heard):
                 yield replace(finding, persona=max(persona, finding.persona))
+
+    def _regions(self, graph: Graph) -> Iterator[Finding]:
+        if baseline_of(graph) is not None or provides(graph, "cloudtrail"):
+            return  # AUDIT-001 says so
+        for trail in lone_regional_trails(graph):
+            what = f"trail {trail.name} records one region only, and nothing records the others"
+            place = trail.resource.span_of("is_multi_region_trail")
+            hint = "record every region, or name cloudtrail under external_controls"
+            yield self._weak(trail, what, Severity.MEDIUM, hint, "is_multi_region_trail", place)
 
     def _of(self, trail: Trail, is_complete: bool, is_heard: bool) -> Iterator[Finding]:
         yield from self._recording(trail, is_complete or trail.is_for_data)

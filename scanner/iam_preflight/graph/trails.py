@@ -8,6 +8,7 @@ An answer of None means that the code leaves it open.
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -109,13 +110,14 @@ class Trail:
         Such a trail selects data events and leaves out management events; one of a single region
         may still record some of them.
         """
-        if self.is_organization is not False or not self._selects_data:
+        if self.is_organization is not False or not self.selects_data:
             return False
         left_out = [what for _, what in self.omissions()]
         return EVERYTHING in left_out or (bool(left_out) and self.is_multi_region is False)
 
     @property
-    def _selects_data(self) -> bool:
+    def selects_data(self) -> bool:
+        """Whether it asks for what happens to single objects, functions or items."""
         basic = [block for _, block in blocks_of(self.resource.get("event_selector"))]
         if any(True for block in basic for _ in blocks_of(block.get("data_resource"))):
             return True
@@ -275,6 +277,22 @@ def _is_versioned(block: Mapping) -> bool | None:
 
 def trails_of(graph: Graph) -> list[Trail]:
     return [Trail(resource, graph) for resource in graph.of_type(TRAIL)]
+
+
+def lone_regional_trails(graph: Graph) -> Iterator[Trail]:
+    """Trails of all management events in one region, where no other trail or store helps out.
+
+    One that leaves some of them out may be there to start an application's work, and several
+    of them in one deployment for a region each.
+    """
+    trails = [trail for trail in trails_of(graph) if not trail.selects_data]
+    if any(trail.is_multi_region is not False for trail in trails) or any(event_stores(graph)):
+        return
+    places = Counter(trail.resource.deployment.path for trail in trails)
+    for trail in trails:
+        is_lone = places[trail.resource.deployment.path] == 1
+        if is_lone and trail.is_logging is not False and not list(trail.omissions()):
+            yield trail
 
 
 def event_stores(graph: Graph) -> Iterator[Resource]:
