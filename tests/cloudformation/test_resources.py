@@ -548,3 +548,28 @@ def test_policies_as_text_have_places_in_the_file():
     assert principal.pattern.text == "arn:aws:iam::«Account»:root"
     assert principal.span.line == 12
     assert statement.span_of("Effect").line == 10
+
+
+@pytest.mark.parametrize(
+    ("collection", "parameters", "names"),
+    [
+        ("!Ref Names", (), ["«User of Names»"]),
+        ("!Ref Names", ("Names=",), []),
+        ("!Ref Names", ("Names=a,b",), ["a", "b"]),
+        ("[]", (), []),
+    ],
+)
+def test_a_loop_over_a_parameter_that_is_empty_by_default_stands_for_any_number(
+    collection, parameters, names
+):
+    text = f"""
+        Transform: AWS::LanguageExtensions
+        Parameters: {{Names: {{Type: CommaDelimitedList, Default: ""}}}}
+        Resources:
+          Fn::ForEach::Users:
+            - User
+            - {collection}
+            - "U${{User}}": {{Type: AWS::IAM::User, Properties: {{UserName: !Ref User}}}}
+        """
+    found, _ = load(text, *parameters)
+    assert [show(user.get("name")) for user in found] == names

@@ -202,6 +202,9 @@ def _for_each(
         scope.frame.note(f"{name} takes a name, a list and an object", key)
         return
     found = _evaluate(collection, scope)
+    if isinstance(found, Listing) and all(map(_is_blank, flat_items(found))):
+        # that a parameter is empty by default does not decide that nothing is there
+        found = _evaluate(collection, replace(scope, is_strict=True))
     if not scope.can_hold(()):
         return
     count = 0
@@ -224,6 +227,10 @@ def _for_each(
                 scope.frame.note(f"{name} has more than {MAX_ITEMS} items", key, is_limit=True)
                 return
             yield from expand(body, inner.bind(bound, entry))
+
+
+def _is_blank(item: Value) -> bool:
+    return is_null(item) or text_of(item) == ""
 
 
 def _bound_text(value: Known, scope: Scope) -> Value:
