@@ -33,6 +33,9 @@ MAX_SWITCHES = 8
 """Variables that are tried one by one for one block."""
 
 
+Key = tuple[str, str, str]
+
+
 class Switches:
     """What the defaults of the roots of a scan switch off."""
 
@@ -49,32 +52,43 @@ class Switches:
 
     def look_at(self, top: ModuleInstance) -> None:
         """Looks at everything under a root; where a plan says what there is, defaults do not."""
-        if top.root.join is not None:
-            return
-        copies = _Copies(top, self._references)
+        copies = _Copies(top, self._references) if top.root.join is None else None
         for instance in top.walk():
             for key, block in self._blocks_of(instance):
+                if block.header in self._made:
+                    continue
                 if instance.instances(key):
                     self._made.add(block.header)
-                    continue
-                for twin, switches in copies.that_have(instance, block):
-                    if twin.instances(key):
-                        self._note((block.header,), switches, top)
-                        break
+                elif copies is not None and block.header not in self._off:
+                    self._ask_about_block(key, block, instance, copies)
+            if copies is None:
+                continue
             for name, block in instance.module.calls.items():
                 call = instance.call(name)
-                if call.instances or call.why is not None or not is_repeated(block):
-                    continue
-                for twin, switches in copies.that_have(instance, block):
-                    if twin.call(name).instances:
-                        self._note(self._below(twin, name), switches, top)
-                        break
+                if not call.instances and call.why is None and is_repeated(block):
+                    self._ask_about_call(name, block, instance, copies)
+
+    def _ask_about_block(
+        self, key: Key, block: Block, instance: ModuleInstance, copies: _Copies
+    ) -> None:
+        for twin, switches in copies.that_have(instance, block):
+            if twin.instances(key):
+                self._note((block.header,), switches, copies.top)
+                return
+
+    def _ask_about_call(
+        self, name: str, block: Block, instance: ModuleInstance, copies: _Copies
+    ) -> None:
+        for twin, switches in copies.that_have(instance, block):
+            if twin.call(name).instances:
+                self._note(self._below(twin, name), switches, copies.top)
+                return
 
     def _note(self, blocks: Iterable[Span], switches: str, top: ModuleInstance) -> None:
         for block in blocks:
             self._off.setdefault(block, SwitchedOff(switches, top.root.deployment.path))
 
-    def _blocks_of(self, instance: ModuleInstance) -> Iterator[tuple[tuple[str, str, str], Block]]:
+    def _blocks_of(self, instance: ModuleInstance) -> Iterator[tuple[Key, Block]]:
         for key, block in instance.module.resources.items():
             if key[0] == "resource" and self._is_wanted(key[1]):
                 yield key, block
@@ -95,7 +109,7 @@ class _Copies:
     """A root with some of its defaults unknown."""
 
     def __init__(self, top: ModuleInstance, references: References) -> None:
-        self._top = top
+        self.top = top
         self._references = references
         self._made: dict[frozenset[str], ModuleInstance] = {}
         self._root = replace(
@@ -124,8 +138,8 @@ class _Copies:
     def _twin(self, instance: ModuleInstance, switches: frozenset[str]) -> ModuleInstance | None:
         if instance.caller is None:
             if switches not in self._made:
-                inputs = {name: _unknown(name, self._top) for name in switches}
-                self._made[switches] = self._top.once_more(self._root, inputs)
+                inputs = {name: _unknown(name, self.top) for name in switches}
+                self._made[switches] = self.top.once_more(self._root, inputs)
             return self._made[switches]
         caller = self._twin(instance.caller, switches)
         if caller is None:
