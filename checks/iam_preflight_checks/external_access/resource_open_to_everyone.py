@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.findings import Confidence, Finding, Framework, Severity
-from iam_preflight.graph.openness import Moderation, moderation
+from iam_preflight.graph.openness import METHOD, Moderation, moderation
 from iam_preflight.knowledge.attribute_grants import cure_of
 from iam_preflight.policy.document import DocumentUse
 from iam_preflight.rules import Rule
@@ -30,8 +30,9 @@ class ResourceOpenToEveryone(Rule):
     listing medium. It is milder where something else stands in the way: a public access block
     (low: the policy only waits for the block to be lifted), a domain inside a VPC or with its own
     users, a resource that only answers inside a network. A bucket that serves a website may be
-    read (low). An API's policy counts only for private APIs: other APIs are public anyway; a
-    public repository of images may be read by everybody, but not written to.
+    read (low). An API's policy counts only for private APIs and where a method in the code has
+    callers sign (`AWS_IAM`): other APIs are public anyway. A public repository of images may be
+    read by everybody, but not written to.
     Without a public access block in the code the confidence is medium: buckets made since
     April 2023 are blocked unless somebody lifts it.
 
@@ -67,6 +68,7 @@ class ResourceOpenToEveryone(Rule):
     name = "resource-open-to-everyone"
     severity = Severity.CRITICAL
     practice = 7
+    reads = (METHOD,)
     compliance = {
         Framework.CIS: ("2.21", "2.1.4"),
         Framework.NIST: ("AC-3", "SC-7"),

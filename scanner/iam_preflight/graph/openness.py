@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from iam_preflight.values import Assumptions
 
 _NAMES = ("name", "bucket", "function_name", "domain_name", "queue_url", "arn", "topic_arn")
-_PRIVATE = ("aws_api_gateway_rest_api", "aws_api_gateway_rest_api_policy")
+METHOD = "aws_api_gateway_method"
 
 
 class Moderation(Struct, frozen=True):
@@ -118,10 +118,16 @@ def _of_domain(graph: Graph, resource: Resource, severity: Severity) -> Moderati
 
 def _of_api(graph: Graph, resource: Resource, severity: Severity) -> Moderation | None:
     api = _owner(graph, resource, "rest_api_id")
+    severity = min(severity, Severity.MEDIUM)  # to call it is all that there is to allow
     for _, block in blocks_of(api.get("endpoint_configuration")):
         if any(text_of(item) == "PRIVATE" for _, item in items_of(block.get("types"))):
-            return Moderation(min(severity, Severity.MEDIUM), who="anyone with a VPC endpoint")
-    return None
+            return Moderation(severity, who="anyone with a VPC endpoint")
+    for method in graph.of_type(METHOD):
+        is_signed = method.text("authorization") == "AWS_IAM"
+        if is_signed and _owner(graph, method, "rest_api_id") is api:
+            related = ((method.header, "asks for a signature, of any account"),)
+            return Moderation(severity, who="anyone with an AWS account", related=related)
+    return None  # public anyway
 
 
 def _owner(graph: Graph, resource: Resource, attribute: str) -> Resource:
