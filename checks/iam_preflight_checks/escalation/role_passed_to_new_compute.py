@@ -13,7 +13,7 @@ from iam_preflight.graph.narrative import (
     worst,
 )
 from iam_preflight.graph.standing import changes_sensitive
-from iam_preflight.knowledge.escalation import MethodKind
+from iam_preflight.knowledge.escalation import Gain, MethodKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,9 @@ class RolePassedToNewCompute(EscalationRule):
     role trusts that service, and the role may do more than the principal. All four must hold,
     `iam:PassedToService` is honoured, and EC2 needs an instance profile. Where the code holds
     no such role but any role may be passed, the finding is medium: potential.
+
+    Critical where the role is an administrator, or where the principal may make it one first:
+    `iam:AttachRolePolicy`, `iam:PutRolePolicy` or `iam:CreatePolicyVersion` for it.
 
     A role that nobody has but a service that does what it is configured to, such as EventBridge
     or Batch, is only told where it could make an administrator of itself by a policy of yours.
@@ -110,9 +113,12 @@ class RolePassedToNewCompute(EscalationRule):
         if not makes_admin and best.actor.is_role and all(map(passes_by_name, found)):
             severity = min(severity, Severity.MEDIUM)
             persona = None if changes_sensitive(role, graph) else Persona.PEDANTIC
+        note = standing_note(role, graph)
+        if best.method.gain is Gain.ADMIN:
+            note = " and makes that one an administrator first"
         return self.gain(
             found,
-            f"can {what}: it {best.describe()}{standing_note(role, graph)}",
+            f"can {what}: it {best.describe()}{note}",
             graph,
             severity=severity,
             persona=persona,
@@ -121,6 +127,9 @@ class RolePassedToNewCompute(EscalationRule):
 
 
 def _hint(escalation: Escalation, role: Principal) -> str:
+    if escalation.method.gain is Gain.ADMIN:
+        first = escalation.uses[0].permission.action
+        return f"leave {role.label} out of what {first} may be used on"
     if not escalation.method.passes_role:
         return f"scope {escalation.actions} to what {escalation.actor.label} owns"
     if passes_by_name(escalation):

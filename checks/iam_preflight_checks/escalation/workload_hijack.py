@@ -7,6 +7,7 @@ from iam_preflight.findings import Framework, Persona, Severity
 from iam_preflight.graph.exposure import is_exempt
 from iam_preflight.graph.handles import HANDLE_TYPES
 from iam_preflight.graph.narrative import severity_of, standing_note, sure, worst
+from iam_preflight.knowledge.escalation import Gain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,9 @@ class WorkloadHijack(EscalationRule):
     on an instance, update a stack with a service role. The resource must match, and the role
     must be allowed more than the principal. Ways that the code rules out are left alone: ECS
     Exec that is off, an instance role that the Systems Manager agent cannot use.
+
+    Critical where the role is an administrator, or where the principal may make it one first:
+    `iam:AttachRolePolicy`, `iam:PutRolePolicy` or `iam:CreatePolicyVersion` for it.
 
     A role that only adds a sensitive permission on some resource, such as reading one bucket, is
     told as medium where a user or a workload reaches it; of those who deliver code only to
@@ -83,14 +87,18 @@ class WorkloadHijack(EscalationRule):
             severity = Severity.MEDIUM
             # whoever delivers code has what the code has, and should
             persona = None if principal.is_user or principal.workloads else Persona.AUDITOR
+        may = f"can act as {role.label}{standing_note(role, graph)}"
+        hint = f"scope {best.actions} to workloads that belong to {principal.label}"
+        if best.method.gain is Gain.ADMIN:
+            may = f"can make {role.label} an administrator and act as it"
+            hint = f"leave {role.label} out of what {best.uses[0].permission.action} may be used on"
         yield self.gain(
             found,
-            f"can act as {role.label}{standing_note(role, graph)}: "
-            f"{best.actions} reaches {workload}",
+            f"{may}: {best.actions} reaches {workload}",
             graph,
             severity=severity,
             persona=persona,
-            hint=f"scope {best.actions} to workloads that belong to {principal.label}",
+            hint=hint,
         )
 
 

@@ -17,7 +17,13 @@ from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.attempts import EC2, Attempts
 from iam_preflight.graph.handles import launches, runs, runs_code
 from iam_preflight.graph.method_targets import Binding, MethodTargets
-from iam_preflight.graph.methods import Methods, lifts_boundary, variables_of
+from iam_preflight.graph.methods import (
+    Methods,
+    lifts_boundary,
+    must_assume,
+    variables_of,
+    widened_first,
+)
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.graph.powers import Powers
 from iam_preflight.graph.reach import ON_OTHERS, Reach, trusted_principals
@@ -188,6 +194,37 @@ class Escalations:
                 escalation = self._attempts.tried(actor, method, Binding(role))
                 if escalation is not None:
                     yield self.powers.as_sure_as_gain(escalation)
+        for widening, role in self._widened_by(actor):
+            for method in self._methods.ready_for(actor, MethodKind.NEW_PASS):
+                if method.gain is Gain.TARGET and role in self.reach.passable(method):
+                    yield from self._as_widened(actor, method, widening, Binding(role))
+
+    def _widened_by(self, actor: Principal) -> Iterator[tuple[Method, Principal]]:
+        """The roles that an actor may make administrators, and by which method.
+
+        Those that are one already are told without.
+        """
+        if actor.kind is PrincipalKind.GROUP or self.powers.is_powerful(actor):
+            return
+        held = self._methods.held(actor)
+        for widening in self._methods.of_kind(MethodKind.PRINCIPAL):
+            if widening.gain is not Gain.ADMIN or not must_assume(widening):
+                continue
+            if not self._methods.is_ready(widening, held):
+                continue
+            for role in self._graph.roles:
+                if role is actor or not self.reach.is_in_reach(actor, role):
+                    continue
+                if not self.powers.is_powerful(role):
+                    yield widening, role
+
+    def _as_widened(
+        self, actor: Principal, method: Method, widening: Method, binding: Binding
+    ) -> Iterator[Escalation]:
+        both = widened_first(method, widening)
+        escalation = self._attempts.tried(actor, both, binding)
+        if escalation is not None and self.powers.makes_admin(escalation):
+            yield escalation
 
     def _may_pass(self, actor: Principal, role: Principal) -> bool:
         """Whether an actor has a service run its own code as a role anyway."""
@@ -231,6 +268,12 @@ class Escalations:
                 escalation = self._attempts.tried(actor, method, Binding(role, workload))
                 if escalation is not None:
                     yield self.powers.as_sure_as_gain(escalation)
+        for widening, role in () if for_little else self._widened_by(actor):
+            for method in self._methods.ready_for(actor, MethodKind.EXIST):
+                for workload in role.workloads if method.gain is Gain.TARGET else ():
+                    if self._is_open(method, workload, actor):
+                        binding = Binding(role, workload)
+                        yield from self._as_widened(actor, method, widening, binding)
 
     def _is_worth_reaching(
         self, actor: Principal, is_gain: Callable[[Principal, Principal], bool]

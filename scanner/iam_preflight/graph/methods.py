@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from iam_preflight.graph.model import PrincipalKind
 from iam_preflight.knowledge.escalation import Actor, Method, MethodKind, Target, escalation_methods
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.model import Graph, Principal
-    from iam_preflight.knowledge.escalation import Permission
+    from iam_preflight.knowledge.escalation import Alternative, Permission
 
 
 class Methods:
@@ -92,12 +95,25 @@ def is_assume(permission: Permission) -> bool:
 
 def must_assume(method: Method) -> bool:
     """Whether the target has to be assumed as a role, whatever else the method needs."""
-    return any(
-        all(
-            any(is_assume(p) and p.target is Target.ROLE for p in alternative)
-            for alternative in item
-        )
-        for item in method.needs
+    return any(map(_is_to_assume, method.needs))
+
+
+def _is_to_assume(item: tuple[Alternative, ...]) -> bool:
+    return all(
+        any(is_assume(p) and p.target is Target.ROLE for p in alternative) for alternative in item
+    )
+
+
+@functools.cache
+def widened_first(method: Method, widening: Method) -> Method:
+    """To become somebody by one method, having done what another does short of assuming a role."""
+    needs = tuple(item for item in widening.needs if not _is_to_assume(item))
+    return replace(
+        method,
+        id=f"{method.id}+{widening.id}",
+        gain=widening.gain,
+        needs=(*needs, *method.needs),
+        references=(*method.references, *widening.references),
     )
 
 

@@ -310,7 +310,7 @@ class Powers:
 
 def _widened_by(method: Method, actor: Principal, target: Principal | None) -> Principal | None:
     """Whose policies a method makes wider; None where it makes somebody new."""
-    if method.kind is MethodKind.PRINCIPAL:
+    if method.kind in (MethodKind.PRINCIPAL, MethodKind.EXIST, MethodKind.NEW_PASS):
         return target
     return None if Target.NEW in variables_of(method) else actor
 
