@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import pkgutil
+import inspect
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -149,12 +150,17 @@ def _modules() -> Iterator[ModuleType]:
 
 def _module_names() -> Iterator[str]:
     for folder in package_folders():
-        for family in sorted(folder.iterdir()):
-            if not family.is_dir() or not family.name.isidentifier():
-                continue
-            for info in pkgutil.iter_modules([str(family)]):
-                if not info.ispkg:
-                    yield f"{PACKAGE}.{family.name}.{info.name}"
+        for family in _folders_in(folder):
+            with os.scandir(folder / family) as entries:
+                for entry in entries:
+                    name = inspect.getmodulename(entry.name)
+                    if name is not None and name != "__init__" and entry.is_file():
+                        yield f"{PACKAGE}.{family}.{name}"
+
+
+def _folders_in(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.name.isidentifier() and entry.is_dir()]
 
 
 def package_folders() -> list[Path]:

@@ -5,6 +5,7 @@ The only module that knows all stages. Data flows one way through it.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import time
 from typing import TYPE_CHECKING, TypeAlias
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from iam_preflight.rules import Rule
     from iam_preflight.source import SourceFile
     from iam_preflight.terraform.load import HclReader
+    from iam_preflight.terraform.read_ahead import ReadAhead
 
 Subject: TypeAlias = "Policy | Principal | Resource | None"
 """What a rule looks at; None is the graph as a whole."""
@@ -81,7 +83,9 @@ class ScanOptions(Struct, frozen=True):
     timeout: float = TIMEOUT
     """Seconds for the evaluation of one root or stack, and for one rule."""
     jobs: int = 1
-    """In how many processes the rules may run, where that pays; 0: as the machine has it."""
+    """In how many processes to parse and run rules, where that pays; 0: as the machine has it."""
+    ahead: ReadAhead | None = None
+    """Another process that has begun to parse already."""
     progress: Callable[[str], None] = lambda _stage: None
     """Told what is being done, often."""
 
@@ -171,10 +175,10 @@ def scan_inventory(
     from iam_preflight.graph.model import Coverage
 
     started = time.perf_counter()
-    with no_collection():
+    with no_collection(), contextlib.ExitStack() as ends:
         graph = load_graph(workspace, inventory, registry, options)
         options.progress("checking")
-        findings = list(run_rules(registry, graph, workspace, options))
+        findings = list(run_rules(registry, graph, workspace, options, ends))
         decided, faults = judge(findings, workspace.sources, graph, registry, options, base)
         coverage = Coverage()
         with KeptTo(".", faults, "not counted what is covered"):
@@ -272,9 +276,11 @@ def load_graph(
         _resources(workspace, inventory, options, is_wanted), workspace, inventory
     )
     resources = _counted(_with_account(code, workspace, options), options.progress)
-    graph = build_graph((), options.settings, options.today)
+    graph = None
     with KeptTo(".", workspace.problems, "not joined"):
         graph = build_graph(resources, options.settings, options.today)
+    if graph is None:
+        graph = build_graph((), options.settings, options.today)
     workspace.problems.extend(graph.faults)
     graph.missing_modules = tuple(
         problem for problem in workspace.problems if problem.kind is ProblemKind.UNRESOLVED_MODULE
@@ -304,6 +310,7 @@ def _resources(
     if inventory.terraform or plans:
         from iam_preflight.terraform.load import TerraformOptions, load_terraform
 
+        ahead = _read_ahead(workspace, inventory, options)
         terraform_options = TerraformOptions(
             workspace=options.terraform_workspace,
             module_map=options.module_map,
@@ -312,9 +319,16 @@ def _resources(
             plans=plans,
             timeout=options.timeout,
             reader=options.hcl_reader,
+            ahead=ahead,
         )
-        with KeptTo(".", workspace.problems, "Terraform is not analysed"):
-            yield from load_terraform(workspace, inventory.terraform, terraform_options, is_wanted)
+        try:
+            with KeptTo(".", workspace.problems, "Terraform is not analysed"):
+                yield from load_terraform(
+                    workspace, inventory.terraform, terraform_options, is_wanted
+                )
+        finally:
+            if ahead is not None:
+                ahead.close()
     if templates and (options.parameters or any(_may_be_template(workspace, templates))):
         from iam_preflight.cloudformation.load import TemplateOptions, load_templates
 
@@ -322,6 +336,17 @@ def _resources(
         with KeptTo(".", workspace.problems, "CloudFormation is not analysed"):
             yield from load_templates(workspace, templates, template_options, is_wanted)
     _note_what_is_neither(workspace, inventory)
+
+
+def _read_ahead(
+    workspace: Workspace, inventory: Inventory, options: ScanOptions
+) -> ReadAhead | None:
+    """Another process that parses HCL: one that has begun, else a new one where that pays."""
+    if options.ahead is not None or options.jobs == 1 or options.hcl_reader != "tree-sitter":
+        return options.ahead
+    from iam_preflight.terraform.read_ahead import read_files
+
+    return read_files(workspace.tree, inventory.terraform, options.jobs)
 
 
 def _may_be_template(workspace: Workspace, paths: Iterable[str]) -> Iterator[bool]:
@@ -411,9 +436,16 @@ LONGEST = ("ESC", "LEAST", "AUDIT", "WILD", "EXT", "CRED")
 
 
 def run_rules(
-    registry: Registry, graph: Graph, workspace: Workspace, options: ScanOptions
+    registry: Registry,
+    graph: Graph,
+    workspace: Workspace,
+    options: ScanOptions,
+    ends: contextlib.ExitStack,
 ) -> Iterator[Finding]:
-    """Every rule on everything it asks for, in the order of the rules."""
+    """Every rule on everything it asks for, in the order of the rules.
+
+    `ends` waits for the processes that have been started for it.
+    """
     rules = registry.rules
 
     def judged(number: int) -> list[Finding]:
@@ -428,7 +460,7 @@ def run_rules(
         if jobs > 1 and len(tasks) > 1:
             for principal in graph.principals:
                 graph.standing(principal)  # what nearly all families ask, once for all processes
-            found = share(tasks, jobs, judged, graph, workspace)
+            found = share(tasks, jobs, judged, graph, workspace, ends)
     for number in range(len(rules)):
         yield from found[number] if number in found else judged(number)
 
@@ -496,14 +528,15 @@ def _checks_of(rule: Rule, graph: Graph) -> Iterator[tuple[Subject, Iterator[Fin
     def is_judged(resource: Resource) -> bool:
         return rule.judges_records or not resource.is_recorded
 
-    policies = [policy for policy in graph.policies if is_judged(policy.resource)]
     if rule.implements("check_statement"):
-        for policy in policies:
-            for statement in policy.document.statements:
-                yield policy, rule.check_statement(statement, policy, graph)
+        for policy in graph.policies:
+            if is_judged(policy.resource):
+                for statement in policy.document.statements:
+                    yield policy, rule.check_statement(statement, policy, graph)
     if rule.implements("check_policy"):
-        for policy in policies:
-            yield policy, rule.check_policy(policy, graph)
+        for policy in graph.policies:
+            if is_judged(policy.resource):
+                yield policy, rule.check_policy(policy, graph)
     if rule.implements("check_principal"):
         elsewhere = graph.elsewhere if rule.judges_elsewhere else ()
         for principal in (*graph.principals, *elsewhere):

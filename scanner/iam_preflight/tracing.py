@@ -7,7 +7,6 @@ answered alike today, it would find the same.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -32,7 +31,7 @@ class TracedTree:
     """Answers as the tree below does, and keeps a record."""
 
     def __init__(self, tree: Tree) -> None:
-        self._tree = tree
+        self.below = tree
         self._asked: dict[tuple[str, str], bytes] = {}
 
     @property
@@ -62,16 +61,16 @@ class TracedTree:
 
     @property
     def closed(self) -> Mapping[str, str]:
-        return self._tree.closed
+        return self.below.closed
 
     def files(self, below: str) -> Iterator[str]:
-        found = list(self._tree.files(below))
+        found = list(self.below.files(below))
         self._asked["files", below] = _of_names([*found, *self.closed])
         return iter(found)
 
     def read(self, path: str) -> bytes:
         try:
-            data = self._tree.read(path)
+            data = self.below.read(path)
         except OSError as error:
             self._asked["read", path] = _of_failure(error)
             raise
@@ -79,17 +78,17 @@ class TracedTree:
         return data
 
     def is_file(self, path: str) -> bool:
-        answer = self._tree.is_file(path)
+        answer = self.below.is_file(path)
         self._asked["is_file", path] = _of_truth(answer)
         return answer
 
     def is_directory(self, path: str) -> bool:
-        answer = self._tree.is_directory(path)
+        answer = self.below.is_directory(path)
         self._asked["is_directory", path] = _of_truth(answer)
         return answer
 
     def names(self, directory: str) -> list[str]:
-        found = self._tree.names(directory)
+        found = self.below.names(directory)
         self._asked["names", directory] = _of_names(found)
         return found
 
@@ -101,6 +100,8 @@ def still_holds(tree: Tree, trace: Iterable[Question]) -> bool:
 
 
 def digest(data: bytes) -> bytes:
+    import hashlib
+
     return hashlib.blake2b(data, digest_size=_KEY_BYTES).digest()
 
 

@@ -65,8 +65,12 @@ def share(
     judge: Callable[[int], list[Finding]],
     graph: Graph,
     workspace: Workspace,
+    ends: contextlib.ExitStack,
 ) -> Found:
-    """What the rules of all tasks find; without those that a failed process had taken."""
+    """What the rules of all tasks find; without those that a failed process had taken.
+
+    It takes a process some time to end that has nothing left to say: `ends` waits for it.
+    """
     if len(tasks) > _MAX_TASKS:
         return {}
     tickets, box = os.pipe()
@@ -89,6 +93,7 @@ def share(
     finally:
         for helper in helpers:
             helper.stop()
+            ends.callback(helper.bury)
         os.close(tickets)
     return found
 
@@ -107,32 +112,29 @@ class _Helper:
         self._results, results = os.pipe()
         self._process = os.fork()
         if self._process == 0:
-            status = 1
             try:
                 data = parcels.wrap(work())
                 with os.fdopen(results, "wb") as stream:
                     stream.write(data)
-                status = 0
             finally:
-                os._exit(status)  # nothing of what the other process has begun is ended twice
+                os._exit(0)  # nothing of what the other process has begun is ended twice
         os.close(results)
 
     def wait(self) -> bytes:
-        """Its results; empty where it failed."""
+        """Its results; not all of them where it failed."""
         with os.fdopen(self._results, "rb") as stream:
             data = stream.read()
         self._results = -1
-        _, status = os.waitpid(self._process, 0)
-        self._process = 0
-        return data if status == 0 else b""
+        return data
 
     def stop(self) -> None:
+        """Ends it, if nobody has waited for its results."""
         if self._results >= 0:
             os.close(self._results)
-        if self._process:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process, signal.SIGKILL)
-            os.waitpid(self._process, 0)
+            os.kill(self._process, signal.SIGKILL)
+
+    def bury(self) -> None:
+        os.waitpid(self._process, 0)
 
 
 class _Parcel(Struct):
@@ -179,7 +181,9 @@ class _Parcels:
             [question for question in self._trace() if question not in self._asked],
         )
         stream = io.BytesIO()
-        _Wrapper(stream, self).dump(parcel)
+        wrapper = pickle.Pickler(stream, pickle.HIGHEST_PROTOCOL)
+        wrapper.dispatch_table = {Resource: self._by_name, SourceFile: self._by_name}
+        wrapper.dump(parcel)
         return stream.getvalue()
 
     def open(self, data: bytes) -> Found:
@@ -203,15 +207,16 @@ class _Parcels:
 
     # ---- what is named in a parcel
 
-    def name_of(self, thing: object) -> tuple[object, ...] | None:
-        if isinstance(thing, Resource):
-            number = self._numbers.get(id(thing))
-            if number is None:
-                raise pickle.PicklingError(f"{thing.address} is not in the graph")
-            return ("resource", number)
+    def _by_name(self, thing: Resource | SourceFile) -> tuple[Any, tuple[object, ...]]:
+        return _named, (self._name_of(thing),)
+
+    def _name_of(self, thing: Resource | SourceFile) -> tuple[object, ...]:
         if isinstance(thing, SourceFile):
             return ("file", thing.path) if self._is_file(thing) else _content(thing)
-        return None
+        number = self._numbers.get(id(thing))
+        if number is None:
+            raise pickle.PicklingError(f"{thing.address} is not in the graph")
+        return ("resource", number)
 
     def named(self, name: tuple[Any, ...]) -> object:
         match name:
@@ -244,13 +249,9 @@ def _spans_of(finding: Finding) -> Iterator[Span]:
         yield from (edit.span for edit in finding.fix.edits)
 
 
-class _Wrapper(pickle.Pickler):
-    def __init__(self, stream: io.BytesIO, parcels: _Parcels) -> None:
-        super().__init__(stream, pickle.HIGHEST_PROTOCOL)
-        self._parcels = parcels
-
-    def persistent_id(self, thing: object) -> tuple[object, ...] | None:
-        return self._parcels.name_of(thing)
+def _named(name: tuple[Any, ...]) -> object:
+    """What stands in a parcel for a thing that has a name: the opener puts in what it has."""
+    raise pickle.UnpicklingError(f"nobody knows {name!r}")
 
 
 class _Opener(pickle.Unpickler):
@@ -258,5 +259,7 @@ class _Opener(pickle.Unpickler):
         super().__init__(stream)
         self._parcels = parcels
 
-    def persistent_load(self, name: tuple[Any, ...]) -> object:
-        return self._parcels.named(name)
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == (__name__, _named.__name__):
+            return self._parcels.named
+        return super().find_class(module, name)

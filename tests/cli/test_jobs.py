@@ -202,8 +202,11 @@ def test_what_a_failed_process_had_taken_is_done_again(
     rule: type[Rule], copies: list[int], capfd: pytest.CaptureFixture[str]
 ) -> None:
     shipped = load_rules().rules
-    # so many of them that the other process gets one, too
-    fatal = Registry((*(rule() for _ in range(40)), *shipped))
+    # so many families of them that the other process gets one, too
+    several = [
+        type(f"Rule{i}", (rule,), {"id": f"T{i}-001", "__doc__": rule.__doc__})() for i in range(40)
+    ]
+    fatal = Registry((*several, *shipped))
     alone, _ = scanned(1, fatal)
     together, _ = scanned(2, fatal)
     assert copies

@@ -101,14 +101,14 @@ def command(
 
     if is_about_changes and (is_fixing or is_drafting):
         raise UsageError("--changed and --fix do not go together")
-    prepared = inputs.prepare(paths)
+    prepared = inputs.prepare(paths, reads_ahead=is_caching is False and not is_about_changes)
     options = prepared.options
     if baseline is not None:
         from iam_preflight.baseline import read_baseline
 
         options = replace(options, baseline=read_baseline(baseline))
     cache = None
-    if not (is_fixing or is_drafting):
+    if is_caching is not False and not (is_fixing or is_drafting):
         from iam_preflight.commands.shared.cache import cache_for
 
         about = (is_about_changes, output.fail_on, output.with_graph, output.redact)

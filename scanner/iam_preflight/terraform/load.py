@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct, field
@@ -24,9 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from iam_preflight.discovery import Workspace
+    from iam_preflight.errors import Problem
     from iam_preflight.resources import Resource
+    from iam_preflight.source import SourceFile
     from iam_preflight.terraform.configuration import Reader
     from iam_preflight.terraform.plan_join import Join
+    from iam_preflight.terraform.read_ahead import ReadAhead
+    from iam_preflight.terraform.tree import File
 
 
 HclReader: TypeAlias = Literal["tree-sitter", "python-hcl2"]
@@ -53,6 +56,8 @@ class TerraformOptions(Struct, frozen=True):
     """Seconds that the evaluation of one root may take."""
     reader: HclReader = "tree-sitter"
     """What reads HCL files. Templates in other text are always read with tree-sitter."""
+    ahead: ReadAhead | None = None
+    """Another process that parses them, where there is one."""
 
 
 def load_terraform(
@@ -62,7 +67,7 @@ def load_terraform(
     is_wanted: Callable[[str], bool],
 ) -> Iterator[Resource]:
     """Every resource of the wanted types in every root among the files, root by root."""
-    read: Reader = functools.partial(parse_file, is_wanted=is_wanted)
+    read = _reader(options.ahead, is_wanted)
     if options.reader == "python-hcl2":
         from iam_preflight.terraform import python_hcl2_reader
 
@@ -87,6 +92,14 @@ def load_terraform(
             yield from resources_under(root, is_wanted)
             switches.look_at(root)
     workspace.switched_off.extend(switches.off)
+
+
+def _reader(ahead: ReadAhead | None, is_wanted: Callable[[str], bool]) -> Reader:
+    def read(source: SourceFile, problems: list[Problem]) -> File:
+        file = ahead.file(source, problems) if ahead is not None else None
+        return file if file is not None else parse_file(source, problems, is_wanted)
+
+    return read
 
 
 def resources_under(root: ModuleInstance, is_wanted: Callable[[str], bool]) -> Iterator[Resource]:

@@ -9,6 +9,7 @@ The language: https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
@@ -229,6 +230,13 @@ class Attribute:
     def __repr__(self) -> str:
         return f"Attribute({self.name} at {self.span})"
 
+    def lower_if_possible(self) -> None:
+        """Lowers the expression now, unless it is too deep for what is left of the stack."""
+        if self._lower is not None:
+            with contextlib.suppress(RecursionError):
+                self._expression = self._lower()
+                self._lower = None
+
     @property
     def expression(self) -> Expression:
         if self._expression is None:
@@ -276,6 +284,11 @@ class Block:
 
     def __repr__(self) -> str:
         return f"Block({' '.join((self.type, *self.labels))} at {self.span})"
+
+    @property
+    def lowered(self) -> Body | None:
+        """The body, if somebody has asked for it."""
+        return self._body
 
     @property
     def body(self) -> Body:

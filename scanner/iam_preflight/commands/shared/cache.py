@@ -138,7 +138,7 @@ def _depends_on(prepared: Prepared, options: ScanOptions) -> Iterator[Any]:
     yield {
         name: getattr(options, name)
         for name in options.__struct_fields__
-        if name not in ("account_context", "base", "progress")
+        if name not in ("account_context", "ahead", "base", "progress")
     }
     yield [(source.path, digest(source.data)) for source in options.account_context]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from iam_preflight.settings import Settings
     from iam_preflight.source import SourceFile
     from iam_preflight.terraform.load import HclReader
+    from iam_preflight.terraform.read_ahead import ReadAhead
 
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
@@ -81,9 +82,10 @@ class Inputs(Struct, frozen=True):
             suppressions_from=None if self.suppressions_from == BASE else self.suppressions_from,
         )
 
-    def prepare(self, paths: tuple[Path, ...]) -> Prepared:
+    def prepare(self, paths: tuple[Path, ...], *, reads_ahead: bool = False) -> Prepared:
         """The root, rules and settings of a run over the paths (default: the current folder).
 
+        `reads_ahead`: all of the paths will be read for certain, so that somebody may begin.
         Raises `UsageError`.
         """
         from iam_preflight.discovery import find_root
@@ -98,6 +100,7 @@ class Inputs(Struct, frozen=True):
         for path in paths:
             if top != path.resolve() and top not in path.resolve().parents:
                 raise UsageError(f"{path} is outside of the root {top}")
+        ahead = self._read_ahead(paths, top) if reads_ahead else None
         registry = load_rules(self.rules)
         finder = SettingsFinder(top, paths, self.config, registry)
         settings, folder = self.found(finder, self._revision(self.settings_from, top))
@@ -118,12 +121,23 @@ class Inputs(Struct, frozen=True):
             terraform_workspace=self.workspace,
             timeout=self.timeout,
             jobs=self.jobs,
+            ahead=ahead,
             hcl_reader=self.hcl_reader,
             base=self._revision(self.suppressions_from, top),
             base_name=self.suppressions_from or "",
             **changes,
         )
         return Prepared(paths, top, self.selected(registry, settings), options, finder)
+
+    def _read_ahead(self, paths: tuple[Path, ...], top: Path) -> ReadAhead | None:
+        """Another process that parses while rules and settings are loaded, where that pays."""
+        if self.jobs == 1 or self.hcl_reader != "tree-sitter":
+            return None
+        from iam_preflight.discovery import FolderTree
+        from iam_preflight.terraform.read_ahead import read_below
+
+        below = [path.resolve().relative_to(top).as_posix() for path in paths]
+        return read_below(FolderTree(top), below, self.jobs)
 
     def _snapshots(self, settings: Settings, folder: str, top: Path) -> tuple[SourceFile, ...]:
         """The exports of accounts: of the command line, wherever they are, else of the settings.
@@ -186,17 +200,17 @@ class SettingsFinder(Struct, frozen=True):
 
     def find(self, tree: Tree | None) -> tuple[Settings, str]:
         """The settings, and the folder of their file from the root; from a revision, if given."""
-        from iam_preflight.settings import Settings, load_settings
+        from iam_preflight.settings import Settings, find_settings
 
         if tree is not None:
             return self._in_tree(tree)
         file = self.config
         if file is None:
-            from iam_preflight.settings import find_settings
-
             file = find_settings(self._start(), self.top)
         if file is None:
             return Settings(), ""
+        from iam_preflight.settings_file import load_settings
+
         shown = _relative(file, Path.cwd())
         return load_settings(Path(shown), self.registry), self._folder(file)
 
@@ -213,7 +227,8 @@ class SettingsFinder(Struct, frozen=True):
         return "" if folder == "." else folder
 
     def _in_tree(self, tree: Tree) -> tuple[Settings, str]:
-        from iam_preflight.settings import Settings, read_settings
+        from iam_preflight.settings import Settings
+        from iam_preflight.settings_file import read_settings
         from iam_preflight.source import SourceFile
 
         for path in self._candidates():

@@ -1,0 +1,263 @@
+"""HCL parsed by another process: the trees are those that are made here, whatever becomes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from iam_preflight.cli import cli
+from iam_preflight.discovery import FolderTree
+from iam_preflight.registry import load_rules
+from iam_preflight.scan import ScanOptions, scan
+from iam_preflight.source import SourceFile
+from iam_preflight.terraform import read_ahead
+from iam_preflight.terraform.read_ahead import WORTH_IT, ReadAhead, read_below, read_files
+from iam_preflight.terraform.syntax import parse_file
+from iam_preflight.testing import MemoryTree
+from iam_preflight.tracing import TracedTree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from iam_preflight.errors import Problem
+    from iam_preflight.scan import Report
+    from iam_preflight.terraform.tree import Body, File
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="the platform cannot copy processes"
+)
+
+ROLE = """
+locals {
+  name%d = "worker-%d"
+}
+
+resource "aws_iam_role" "worker%d" {
+  name               = local.name%d
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { AWS = "*" } }]
+  })
+
+  inline_policy {
+    name   = "all"
+    policy = <<-EOT
+      {"Statement": [{"Effect": "Allow", "Action": "iam:*", "Resource": "*"}]}
+    EOT
+  }
+}
+"""
+ODD = {
+    "broken.tf": 'resource "aws_iam_role" "broken" {\n  name = \n}\n',
+    "twice.tf": 'resource "aws_iam_user" "twice" {\n  name = "a"\n  name = "b"\n}\n',
+    "escape.tf": 'resource "aws_iam_user" "escape" {\n  name = "a\\q"\n}\n',
+    "deep.tf": "locals {\n  deep = " + "[" * 300 + "]" * 300 + "\n}\n",
+    "deeper.tf": "locals {\n  deeper = " + "(" * 5000 + "1" + ")" * 5000 + "\n}\n",
+    "empty.tf": "",
+    "mark.tf": "\ufeff" + 'resource "aws_iam_user" "marked" {\n  name = "ü"\n}\n',
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(2 * WORTH_IT):
+        (tmp_path / f"role{number:03}.tf").write_text(ROLE.replace("%d", str(number)))
+    for name, text in ODD.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "latin.tf").write_bytes(b'resource "aws_iam_user" "l" {\n  name = "\xfc"\n}\n')
+    return tmp_path
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[[Path], ReadAhead]]:
+    """Begins with the files of a folder; ended with the test."""
+    begun: list[ReadAhead] = []
+
+    def start(folder: Path) -> ReadAhead:
+        ahead = read_below(FolderTree(folder), ["."], 2)
+        assert ahead is not None
+        begun.append(ahead)
+        return ahead
+
+    yield start
+    for ahead in begun:
+        ahead.close()
+
+
+def has_come(ahead: ReadAhead, name: str) -> None:
+    """Waits until the other process has sent a file, as a scan does that is busy with others."""
+    until = time.monotonic() + 20
+    while name not in ahead._sent:
+        assert time.monotonic() < until
+        if ahead._poll.poll(20):
+            assert ahead._receive()
+
+
+def outline(file: File) -> object:
+    return [
+        (block.type, block.labels, str(block.span), _outline_of(block.body))
+        for block in file.blocks
+    ]
+
+
+def _outline_of(body: Body) -> object:
+    attributes = {
+        name: (str(one.span), str(one.name_span), repr(one.expression))
+        for name, one in body.attributes.items()
+    }
+    inner = [(one.type, str(one.header), _outline_of(one.body)) for one in body.blocks]
+    return attributes, inner
+
+
+def judged(folder: Path, jobs: int) -> Report:
+    return scan([folder], load_rules(), ScanOptions(jobs=jobs), folder)
+
+
+def said(report: Report) -> list[tuple[str, str]]:
+    problems = [(problem.place, problem.message) for problem in report.problems]
+    findings = [(one.finding.primary.span, one.finding.message) for one in report.findings]
+    return [*problems, *((str(span), message) for span, message in findings)]
+
+
+def test_the_tree_is_the_one_that_is_made_here(
+    folder: Path, started: Callable[[Path], ReadAhead]
+) -> None:
+    ahead = started(folder)
+    for number in range(2 * WORTH_IT):
+        name = f"role{number:03}.tf"
+        has_come(ahead, name)
+        source = SourceFile(name, (folder / name).read_bytes())
+        problems: list[Problem] = []
+        file = ahead.file(source, problems)
+        assert file is not None
+        assert file.source is source
+        assert outline(file) == outline(parse_file(source, []))
+        assert problems == []
+
+
+def test_what_is_wrong_later_joins_the_problems(
+    folder: Path, started: Callable[[Path], ReadAhead], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "later.tf").write_text('data "nothing" "x" {\n  a = 1\n  a = 2\n}\n')
+    ahead = started(folder)
+    has_come(ahead, "later.tf")
+    problems: list[Problem] = []
+    file = ahead.file(SourceFile("later.tf", (folder / "later.tf").read_bytes()), problems)
+    assert file is not None
+    assert problems == []
+    assert file.blocks[0].body is not None
+    assert [problem.message for problem in problems] == ['"a" is set twice']
+
+
+@pytest.mark.parametrize("name", ["broken.tf", "twice.tf", "escape.tf", "latin.tf"])
+def test_a_file_with_something_wrong_is_left_to_us(
+    folder: Path, started: Callable[[Path], ReadAhead], name: str
+) -> None:
+    ahead = started(folder)
+    has_come(ahead, name)
+    assert ahead.file(SourceFile(name, (folder / name).read_bytes()), []) is None
+
+
+def test_a_file_that_has_changed_is_left_to_us(
+    folder: Path, started: Callable[[Path], ReadAhead]
+) -> None:
+    ahead = started(folder)
+    has_come(ahead, "role000.tf")
+    assert ahead.file(SourceFile("role000.tf", b"locals {}\n"), []) is None
+
+
+def test_nobody_waits_for_what_nobody_has_begun(folder: Path) -> None:
+    def slowly() -> tuple[str, ...]:
+        time.sleep(5)
+        return ()
+
+    ahead = ReadAhead(FolderTree(folder), slowly)
+    try:
+        began = time.monotonic()
+        assert ahead.file(SourceFile("role000.tf", b""), []) is None
+        assert time.monotonic() - began < 4
+    finally:
+        ahead.close()
+
+
+def test_a_process_that_dies_leaves_the_rest_to_us(
+    folder: Path, started: Callable[[Path], ReadAhead]
+) -> None:
+    ahead = started(folder)
+    os.kill(ahead._process, signal.SIGKILL)
+    for number in range(2 * WORTH_IT):
+        name = f"role{number:03}.tf"
+        source = SourceFile(name, (folder / name).read_bytes())
+        file = ahead.file(source, [])
+        assert file is None or outline(file) == outline(parse_file(source, []))
+
+
+def test_a_closed_one_has_nothing_and_leaves_no_process(folder: Path) -> None:
+    ahead = read_below(FolderTree(folder), ["."], 2)
+    assert ahead is not None
+    ahead.close()
+    ahead.close()
+    assert ahead.file(SourceFile("role000.tf", b""), []) is None
+    with pytest.raises(ChildProcessError):
+        os.waitpid(ahead._process, os.WNOHANG)
+
+
+def test_what_one_has_begun_the_other_leaves_alone() -> None:
+    begun = read_ahead._Begun()
+    assert not begun.is_caught_up
+    assert begun.begin("a.tf")
+    assert not begun.begin("a.tf")
+    assert begun.begin("b.tf")
+    assert not begun.is_caught_up
+    begun.is_caught_up = True
+    assert begun.is_caught_up
+
+
+def test_the_report_is_that_of_one_process(folder: Path) -> None:
+    alone, together = judged(folder, 1), judged(folder, 2)
+    assert len({problem.path for problem in alone.problems}) >= 4
+    assert said(together) == said(alone)
+
+
+def test_the_command_begins_early_and_tells_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    fork = os.fork
+    monkeypatch.setattr(os, "fork", lambda: begun.append(1) or fork())
+    told = []
+    for jobs in ("1", "2"):
+        options = ["--no-cache", "-f", "json", "--jobs", jobs]
+        told.append(CliRunner().invoke(cli, ["scan", str(folder), *options]).stdout)
+    assert begun
+    assert json.loads(told[0])["findings"]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_few_files_are_read_here(tmp_path: Path, jobs: int) -> None:
+    for number in range(WORTH_IT - (jobs > 1)):
+        (tmp_path / f"{number}.tf").write_text("locals {}\n")
+    assert read_below(FolderTree(tmp_path), ["."], jobs) is None
+    names = [path.name for path in tmp_path.iterdir()]
+    assert read_files(FolderTree(tmp_path), names, jobs) is None
+
+
+def test_other_trees_are_read_here() -> None:
+    tree = MemoryTree({f"{number}.tf": "locals {}" for number in range(2 * WORTH_IT)})
+    assert read_below(tree, [""], 2) is None
+    assert read_below(TracedTree(tree), [""], 2) is None
+
+
+def test_a_tree_that_is_traced_is_read_ahead(folder: Path) -> None:
+    tree = TracedTree(FolderTree(folder))
+    ahead = read_files(tree, [path.name for path in folder.iterdir()], 2)
+    assert ahead is not None
+    ahead.close()
