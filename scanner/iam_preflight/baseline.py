@@ -8,7 +8,6 @@ again by the rest of its fingerprint.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from iam_preflight.digests import sha256
 from iam_preflight.discovery import read_regular
 from iam_preflight.errors import UsageError
 from iam_preflight.writing import open_output
@@ -52,7 +52,7 @@ class Fingerprint(Struct, frozen=True, order=True):
     @property
     def digest(self) -> str:
         text = f"{self.rule}\0{self.root}\0{self.address}\0{self.evidence}"
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+        return sha256(text.encode("utf-8", "surrogatepass"))[:20]
 
 
 def fingerprint_of(finding: Finding) -> Fingerprint:
@@ -61,13 +61,13 @@ def fingerprint_of(finding: Finding) -> Fingerprint:
     if principal and principal != address:
         address = f"{address} → {principal}"
     evidence = _NOISE.sub("", finding.evidence).encode("utf-8", "surrogatepass")
-    digest = hashlib.sha256(evidence).hexdigest()[:12]
+    digest = sha256(evidence)[:12]
     return Fingerprint(finding.rule, finding.resource.deployment.path, address, digest)
 
 
 def generalised(address: str) -> str:
     """`module.ci["eu"].aws_iam_role.this[0]` as `module.ci[*].aws_iam_role.this[*]`."""
-    return _INDEX.sub("[*]", address)
+    return _INDEX.sub("[*]", address) if "[" in address else address
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -113,6 +113,8 @@ class Known:
 
     def take(self, finding: Finding) -> bool:
         """Whether a finding is known."""
+        if not self._left:
+            return False
         fingerprint = fingerprint_of(finding)
         span = finding.primary.span
         key = (fingerprint, span.path, span.start, span.end)

@@ -6,9 +6,8 @@ A `Problem` is data, not an exception: the scan goes on and ends with exit code 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from iam_preflight.source import Span
@@ -50,8 +49,7 @@ FAILS_THE_SCAN = frozenset(
 """Kinds after which the scan cannot vouch for the code: exit code 4."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """No struct like other data: `--version` waits for this module, and not for msgspec."""
 
     kind: ProblemKind

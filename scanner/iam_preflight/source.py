@@ -82,7 +82,10 @@ class SourceFile:
         starts = self.line_starts
         offset = max(0, min(offset, len(self.data)))
         row = bisect_right(starts, offset) - 1
-        return Position(row + 1, self._characters(starts[row], offset) + 1)
+        start = starts[row]
+        if self._is_ascii:
+            return Position(row + 1, offset - start + 1)
+        return Position(row + 1, self._characters(start, offset) + 1)
 
     def offset(self, position: Position) -> int:
         """Byte offset of a position; the inverse of `position`, clamped to the file."""

@@ -22,7 +22,8 @@ from msgspec import Struct, field
 from iam_preflight.account.files import find_exports
 from iam_preflight.discovery import SKIPPED_DIRECTORIES, Workspace, find_root, inventory_of
 from iam_preflight.scan import Report, ScanOptions, scan, scan_inventory
-from iam_preflight.settings import FILE_NAME, Settings, load_settings
+from iam_preflight.settings import FILE_NAME, Settings
+from iam_preflight.settings_file import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -33,7 +33,7 @@ from iam_preflight.errors import UsageError
 from iam_preflight.pipelines.load import load_pipelines
 from iam_preflight.registry import Registry, load_rules
 from iam_preflight.scan import ScanOptions
-from iam_preflight.settings import read_settings
+from iam_preflight.settings_file import read_settings
 from iam_preflight.source import SourceFile
 from iam_preflight.terraform.load import TerraformOptions, load_terraform
 from iam_preflight.terraform.plan import read_plan

@@ -13,7 +13,8 @@ from msgspec import structs
 from iam_preflight.findings import Finding, Severity
 from iam_preflight.registry import Registry, load_rules
 from iam_preflight.scan import Report, ScanOptions, scan
-from iam_preflight.settings import FILE_NAME, load_settings
+from iam_preflight.settings import FILE_NAME
+from iam_preflight.settings_file import load_settings
 from iam_preflight.testing import Case, describe, expectations
 
 PROJECTS = Path(__file__).parents[2] / "fixtures" / "projects"

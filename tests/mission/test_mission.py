@@ -13,7 +13,8 @@ from msgspec import structs
 
 from iam_preflight.registry import Registry, load_rules
 from iam_preflight.scan import Report, ScanOptions, scan
-from iam_preflight.settings import FILE_NAME, Settings, load_settings
+from iam_preflight.settings import FILE_NAME, Settings
+from iam_preflight.settings_file import load_settings
 from iam_preflight.testing import FORMATS, Case, describe, expectations, scan_files
 
 MISSION = Path(__file__).parents[2] / "fixtures" / "mission"

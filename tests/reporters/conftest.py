@@ -17,7 +17,7 @@ from iam_preflight.registry import Registry
 from iam_preflight.reporters import model
 from iam_preflight.reporters.present import present
 from iam_preflight.scan import ScanOptions, scan
-from iam_preflight.settings import load_settings
+from iam_preflight.settings_file import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

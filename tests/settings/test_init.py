@@ -9,7 +9,8 @@ from click.testing import CliRunner, Result
 
 from iam_preflight.cli import cli
 from iam_preflight.errors import UsageError
-from iam_preflight.settings import Settings, load_settings, read_settings
+from iam_preflight.settings import Settings
+from iam_preflight.settings_file import load_settings, read_settings
 from iam_preflight.source import SourceFile
 
 if TYPE_CHECKING:

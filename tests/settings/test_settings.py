@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from iam_preflight.errors import UsageError
 from iam_preflight.registry import load_rules
-from iam_preflight.settings import FILE_NAME, Settings, find_settings, load_settings, read_settings
+from iam_preflight.settings import FILE_NAME, Settings, find_settings
+from iam_preflight.settings_file import load_settings, read_settings
 from iam_preflight.source import SourceFile
 
 if TYPE_CHECKING:

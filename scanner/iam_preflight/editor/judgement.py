@@ -10,7 +10,8 @@ from msgspec import Struct, field
 
 from iam_preflight.errors import Problem, ProblemKind, UsageError
 from iam_preflight.scan import ScanOptions
-from iam_preflight.settings import FILE_NAME, Settings, read_settings
+from iam_preflight.settings import FILE_NAME, Settings
+from iam_preflight.settings_file import read_settings
 from iam_preflight.source import SourceFile
 from iam_preflight.typed import FaultyFileError
 

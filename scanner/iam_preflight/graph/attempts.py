@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from iam_preflight.findings import Confidence
 from iam_preflight.graph.arns import arn_of
 from iam_preflight.graph.escalation import Escalation, Use
-from iam_preflight.graph.methods import is_assume
 from iam_preflight.graph.model import PrincipalKind
 from iam_preflight.graph.tags import Tags, tags_of
 from iam_preflight.knowledge.escalation import Certainty, Method, MethodKind, Permission, Target
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 _ON_TARGETS = (Target.USER, Target.ROLE, Target.PASSED_ROLE, Target.GROUP)
 """Variables that stand for the principal in question, and not for something else of it."""
 EC2 = "ec2.amazonaws.com"
+_ASSUMING = "sts:assumerole"
 _NO_MFA = {
     "aws:MultiFactorAuthPresent": Presence.ABSENT,
     "aws:MultiFactorAuthAge": Presence.ABSENT,
@@ -49,7 +49,8 @@ class Attempts:
         self._permissions = graph.permissions
         self._reach = reach
         self._targets = targets
-        self._assuming: dict[tuple[int, int, Permission], Use | None] = {}
+        self._assuming: dict[tuple[object, int, Permission], Use | None] = {}
+        self._silent: dict[int, bool] = {}
         self._tagged: dict[int, Tags] = {}
         self._profiled = graph.principals_named("aws_iam_instance_profile", "role")
 
@@ -123,7 +124,7 @@ class Attempts:
     def _best_use(
         self, actor: Principal, permission: Permission, binding: Binding, method: Method
     ) -> Use | None:
-        if is_assume(permission) and permission.target is Target.ROLE:
+        if permission.is_assume and permission.target is Target.ROLE:
             return self._assume(actor, binding.target, permission)
         best: Use | None = None
         for resource in self._targets.resources(actor, permission, binding, method):
@@ -223,10 +224,28 @@ class Attempts:
             return None
         if not self._reach.may_be_admitted(actor, role):
             return None
-        key = (id(actor), id(role), permission)
+        key = (self._as_seen_by(role.trust.document, actor), id(role), permission)
         if key not in self._assuming:  # most methods end with the same step
             self._assuming[key] = self._assumed(actor, role, role.trust.document, permission)
         return self._assuming[key]
+
+    def _as_seen_by(self, trust: Document, actor: Principal) -> object:
+        """What stands for an actor before a trust policy: often it is one of many alike."""
+        effective = self._graph.effective(actor)
+        caller = effective.caller
+        if caller is None or not self._is_silent(actor):
+            return id(actor)
+        if self._permissions.evaluator.matcher(trust).tells_apart(_ASSUMING):
+            return id(actor)
+        return caller.kind, caller.account, caller.is_service_linked
+
+    def _is_silent(self, actor: Principal) -> bool:
+        """Whether nothing but trust policies decides which roles an actor may assume."""
+        found = self._silent.get(id(actor))
+        if found is None:
+            found = self._graph.effective(actor).is_silent_about(_ASSUMING)
+            self._silent[id(actor)] = found
+        return found
 
     def _assumed(
         self, actor: Principal, role: Principal, trust: Document, permission: Permission

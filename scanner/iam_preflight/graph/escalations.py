@@ -17,16 +17,10 @@ from iam_preflight.findings import Confidence, Place
 from iam_preflight.graph.attempts import EC2, Attempts
 from iam_preflight.graph.handles import launches, runs, runs_code
 from iam_preflight.graph.method_targets import Binding, MethodTargets
-from iam_preflight.graph.methods import (
-    Methods,
-    lifts_boundary,
-    must_assume,
-    variables_of,
-    widened_first,
-)
+from iam_preflight.graph.methods import Methods, lifts_boundary, widened_first
 from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.graph.powers import Powers
-from iam_preflight.graph.reach import ON_OTHERS, Reach, trusted_principals
+from iam_preflight.graph.reach import Reach, trusted_principals
 from iam_preflight.knowledge.escalation import Gain, Method, MethodKind, Permission, Target
 
 if TYPE_CHECKING:
@@ -95,7 +89,7 @@ class Escalations:
         that is the most frequent way, and to try it is what takes time.
         """
         for method in self._methods.ready_for(actor, MethodKind.PRINCIPAL):
-            wanted = variables_of(method)
+            wanted = method.targets
             wants_user = Target.USER in wanted
             wants_role = not wanted.isdisjoint((Target.ROLE, Target.ROLE_POLICY))
             is_plain = method.is_plain_assume
@@ -118,7 +112,7 @@ class Escalations:
         return frozenset(
             id(principal)
             for principal in self._graph.principals
-            if self.powers.is_powerful(principal) or self.powers.power(principal)
+            if self.powers.is_powerful(principal) or self.powers.is_sensitive(principal)
         )
 
     def _is_worth_it(self, method: Method, actor: Principal, target: Principal) -> bool:
@@ -155,14 +149,11 @@ class Escalations:
     def _ways(self, actor: Principal, target: Principal) -> Iterator[Escalation]:
         if not self.reach.is_in_reach(actor, target) and not self.reach.is_named(actor, target):
             return
-        for kind in ON_OTHERS:
-            for method in self._methods.ready_for(actor, kind):
-                if method.gain is not Gain.TARGET:
-                    continue
-                yield from self._tries(actor, method, target)
+        for method in self._methods.hops(actor):
+            yield from self._tries(actor, method, target)
 
     def _tries(self, actor: Principal, method: Method, target: Principal) -> Iterator[Escalation]:
-        wanted = variables_of(method)
+        wanted = method.targets
         bindings: list[Binding] = []
         match method.kind:
             case MethodKind.NEW_PASS:
@@ -208,7 +199,7 @@ class Escalations:
             return
         held = self._methods.held(actor)
         for widening in self._methods.of_kind(MethodKind.PRINCIPAL):
-            if widening.gain is not Gain.ADMIN or not must_assume(widening):
+            if widening.gain is not Gain.ADMIN or not widening.must_assume:
                 continue
             if not self._methods.is_ready(widening, held):
                 continue

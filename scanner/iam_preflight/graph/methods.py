@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from iam_preflight.graph.model import PrincipalKind
-from iam_preflight.knowledge.escalation import Actor, Method, MethodKind, Target, escalation_methods
+from iam_preflight.knowledge.escalation import (
+    Actor,
+    Gain,
+    Method,
+    MethodKind,
+    Target,
+    escalation_methods,
+    is_assuming,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iam_preflight.graph.model import Graph, Principal
-    from iam_preflight.knowledge.escalation import Alternative, Permission
+
+
+ON_OTHERS = (MethodKind.PRINCIPAL, MethodKind.NEW_PASS, MethodKind.EXIST)
+"""Kinds of methods that end in another principal."""
 
 
 class Methods:
@@ -27,12 +38,20 @@ class Methods:
         """The actions of all methods by their service."""
         self._needs: dict[str, tuple[tuple[frozenset[str], ...], ...]] = {}
         """For each method and item the actions of each alternative that must be held."""
+        self._openers: dict[tuple[MethodKind, str], set[int]] = {}
+        """The places of methods of a kind, by the actions that their first item can begin with;
+        the empty action for what needs none."""
         for method in escalation_methods():
-            self._by_kind.setdefault(method.kind, []).append(method)
-            self._needs[method.id] = _needs_of(method)
+            methods = self._by_kind.setdefault(method.kind, [])
+            needs = self._needs[method.id] = _needs_of(method)
+            first = needs[0] if needs else ()
+            for action in {min(each, default="") for each in first} or {""}:
+                self._openers.setdefault((method.kind, action), set()).add(len(methods))
+            methods.append(method)
             for action in method.actions:
                 self._asked.setdefault(action.partition(":")[0], set()).add(action)
         self._holding: dict[int, frozenset[str]] = {}
+        self._hops: dict[tuple[frozenset[str], bool], tuple[Method, ...]] = {}
         self._ready: dict[tuple[frozenset[str], bool, MethodKind], tuple[Method, ...]] = {}
 
     def of_kind(self, kind: MethodKind) -> list[Method]:
@@ -51,13 +70,29 @@ class Methods:
     def _find_ready(
         self, held: frozenset[str], is_user: bool, kind: MethodKind
     ) -> Iterator[Method]:
-        for method in self.of_kind(kind):
+        methods = self.of_kind(kind)
+        places = {
+            place for action in (*held, "") for place in self._openers.get((kind, action), ())
+        }
+        for method in [methods[place] for place in sorted(places)]:
             if method.actor is Actor.USER and not is_user:
                 continue
             if method.actor is Actor.ROLE and is_user:
                 continue
             if self.is_ready(method, held):
                 yield method
+
+    def hops(self, actor: Principal) -> tuple[Method, ...]:
+        """Those that make the actor another principal, of the kinds that act on others."""
+        if actor.kind is PrincipalKind.GROUP:
+            return ()
+        key = (self.held(actor), actor.is_user)
+        found = self._hops.get(key)
+        if found is None:
+            ready = (method for kind in ON_OTHERS for method in self.ready_for(actor, kind))
+            found = tuple(method for method in ready if method.gain is Gain.TARGET)
+            self._hops[key] = found
+        return found
 
     def is_ready(self, method: Method, held: frozenset[str]) -> bool:
         """Whether the actions that are held are enough for a method."""
@@ -84,30 +119,15 @@ class Methods:
 def _needs_of(method: Method) -> tuple[tuple[frozenset[str], ...], ...]:
     """The actions that a method needs, by item and alternative; assuming a role may need none."""
     return tuple(
-        tuple(frozenset(p.action for p in each if not is_assume(p)) for each in item)
+        tuple(frozenset(p.action for p in each if not p.is_assume) for each in item)
         for item in method.needs
-    )
-
-
-def is_assume(permission: Permission) -> bool:
-    return permission.action == "sts:AssumeRole"
-
-
-def must_assume(method: Method) -> bool:
-    """Whether the target has to be assumed as a role, whatever else the method needs."""
-    return any(map(_is_to_assume, method.needs))
-
-
-def _is_to_assume(item: tuple[Alternative, ...]) -> bool:
-    return all(
-        any(is_assume(p) and p.target is Target.ROLE for p in alternative) for alternative in item
     )
 
 
 @functools.cache
 def widened_first(method: Method, widening: Method) -> Method:
     """To become somebody by one method, having done what another does short of assuming a role."""
-    needs = tuple(item for item in widening.needs if not _is_to_assume(item))
+    needs = tuple(item for item in widening.needs if not is_assuming(item))
     return replace(
         method,
         id=f"{method.id}+{widening.id}",
@@ -117,11 +137,7 @@ def widened_first(method: Method, widening: Method) -> Method:
     )
 
 
-def variables_of(method: Method) -> set[Target]:
-    return {p.target for item in method.needs for alternative in item for p in alternative}
-
-
 def lifts_boundary(method: Method) -> bool:
     """Whether a method takes a permissions boundary away, or rewrites it."""
     names = " ".join(method.actions)
-    return "PermissionsBoundary" in names or Target.BOUNDARY in variables_of(method)
+    return "PermissionsBoundary" in names or Target.BOUNDARY in method.targets

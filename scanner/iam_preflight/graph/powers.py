@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from iam_preflight.findings import Confidence
 from iam_preflight.graph.boundaries import KEY as BOUNDARY_KEY
 from iam_preflight.graph.method_targets import Binding
-from iam_preflight.graph.methods import lifts_boundary, variables_of
+from iam_preflight.graph.methods import lifts_boundary
 from iam_preflight.graph.model import Attachment, Origin, Principal, PrincipalKind
 from iam_preflight.graph.tags import Tags
 from iam_preflight.knowledge.catalog import ActionClass
@@ -118,7 +118,7 @@ class Powers:
         if method.actor is Actor.ROLE and principal.is_user:
             return False
         match method.kind:
-            case MethodKind.SELF if Target.NEW not in variables_of(method):
+            case MethodKind.SELF if Target.NEW not in method.targets:
                 return False
             case MethodKind.GUARD if not lifts_boundary(method):
                 return False
@@ -312,7 +312,7 @@ def _widened_by(method: Method, actor: Principal, target: Principal | None) -> P
     """Whose policies a method makes wider; None where it makes somebody new."""
     if method.kind in (MethodKind.PRINCIPAL, MethodKind.EXIST, MethodKind.NEW_PASS):
         return target
-    return None if Target.NEW in variables_of(method) else actor
+    return None if Target.NEW in method.targets else actor
 
 
 def _holder_of(policy: Policy) -> Principal:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from iam_preflight.graph.methods import must_assume
 from iam_preflight.graph.model import Principal, PrincipalKind
-from iam_preflight.knowledge.escalation import Gain, Method, MethodKind, code_services
+from iam_preflight.knowledge.escalation import Method, code_services
 from iam_preflight.policy.callers import Caller
 from iam_preflight.policy.evaluate import PolicySet, Request
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from iam_preflight.graph.model import Graph
     from iam_preflight.policy.document import PrincipalPattern
 
-ON_OTHERS = (MethodKind.PRINCIPAL, MethodKind.NEW_PASS, MethodKind.EXIST)
-"""Kinds of methods that end in another principal."""
 _COGNITO = "cognito-identity.amazonaws.com"
 _ANYBODY = "*"
 _ACCOUNT = ":root"
@@ -145,7 +142,7 @@ class Reach:
 
     def candidates(self, actor: Principal, method: Method) -> Iterable[Principal]:
         """Whom a method could reach at all: a role that has to be assumed must admit the actor."""
-        if not must_assume(method):
+        if not method.must_assume:
             return self._graph.principals
         doors = self._doors
         names = (_ANYBODY, _ACCOUNT, _last_name(actor.arn.text))
@@ -188,11 +185,7 @@ class Reach:
 
     def _acts_on_others(self, actor: Principal) -> bool:
         """Whether it may use a method on another principal beside assuming it as a role."""
-        return any(
-            method.gain is Gain.TARGET and not must_assume(method)
-            for kind in ON_OTHERS
-            for method in self._methods.ready_for(actor, kind)
-        )
+        return any(not method.must_assume for method in self._methods.hops(actor))
 
 
 def trusted_principals(role: Principal) -> list[PrincipalPattern]:

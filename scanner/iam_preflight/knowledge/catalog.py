@@ -12,7 +12,7 @@ import datetime as dt
 import functools
 import re
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -244,6 +244,11 @@ _PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
 _Record = TypeVar("_Record")
 
 
+@functools.cache
+def _action_decoder() -> msgspec.json.Decoder[_ActionRecord]:
+    return msgspec.json.Decoder(_ActionRecord)
+
+
 class Service:
     """One service prefix and its actions; names first, the rest when somebody asks."""
 
@@ -319,7 +324,7 @@ class Service:
         return action
 
     def _read_action(self, index: int) -> Action:
-        record = msgspec.json.decode(self._raw[index], type=_ActionRecord)
+        record = _action_decoder().decode(self._raw[index])
         uses = tuple(
             ResourceUse(
                 self._types.get(use.name) or ResourceType(self.key, use.name, ""),
@@ -386,6 +391,7 @@ class Catalog:
 
     def __init__(self, data: Path) -> None:
         self._data = data
+        self._decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
         self._services: dict[str, Service] = {}
         self._expanded: dict[str, ActionSet] = {}
         self._unions: dict[tuple[str, ...], ActionSet] = {}
@@ -431,7 +437,11 @@ class Catalog:
             raw = (self._data / folder / f"{service}.json").read_bytes()
         except OSError:
             return {}
-        return msgspec.json.decode(raw, type=dict[str, shape])  # type: ignore[valid-type]  # a variable
+        decoder = self._decoders.get(shape)
+        if decoder is None:  # there are hundreds of files
+            decoder = self._decoders[shape] = msgspec.json.Decoder(dict[str, shape])  # type: ignore[valid-type]  # a variable
+        records: dict[str, _Record] = decoder.decode(raw)
+        return records
 
     def service(self, key: str) -> Service:
         """A service by its prefix in lower case; one without actions when it is not known."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 class MethodKind(Enum):
+    __hash__ = object.__hash__  # `Enum` has one in Python, asked for at every attempt
+
     SELF = "SELF"
     """The actor widens its own permissions."""
     PRINCIPAL = "PRINCIPAL"
@@ -114,12 +116,24 @@ class Permission(Struct, frozen=True):
     context: tuple[tuple[str, str], ...] = ()
     """Keys the request carries; the value `{role}` is the ARN of the passed role."""
 
+    @property
+    def is_assume(self) -> bool:
+        return self.action == "sts:AssumeRole"
+
 
 Alternative = tuple[Permission, ...]
 """Permissions that are needed together."""
 
 
-class Method(Struct, frozen=True):
+def is_assuming(item: tuple[Alternative, ...]) -> bool:
+    """Whether each alternative of what a method needs is to assume the target as a role."""
+    return all(
+        any(each.is_assume and each.target is Target.ROLE for each in alternative)
+        for alternative in item
+    )
+
+
+class Method(Struct, frozen=True, dict=True):
     id: str
     kind: MethodKind
     actor: Actor
@@ -138,22 +152,34 @@ class Method(Struct, frozen=True):
     is_closed: bool = False
     """AWS takes no new customers for the service."""
 
-    @property
+    @functools.cached_property
     def is_plain_assume(self) -> bool:
         """Whether it is nothing but assuming a role that admits the actor."""
-        return tuple(self.actions) == ("sts:AssumeRole",)
+        return self.actions == ("sts:AssumeRole",)
+
+    @functools.cached_property
+    def must_assume(self) -> bool:
+        """Whether the target has to be assumed as a role, whatever else the method needs."""
+        return any(map(is_assuming, self.needs))
 
     @property
     def passes_role(self) -> bool:
         return "iam:PassRole" in self.actions
 
-    @property
-    def actions(self) -> Iterator[str]:
+    @functools.cached_property
+    def actions(self) -> tuple[str, ...]:
         """Every action that any alternative asks for."""
+        return tuple(each.action for each in self._permissions())
+
+    @functools.cached_property
+    def targets(self) -> frozenset[Target]:
+        """What the permissions are needed on, as far as it is a variable."""
+        return frozenset(each.target for each in self._permissions())
+
+    def _permissions(self) -> Iterator[Permission]:
         for item in self.needs:
             for alternative in item:
-                for permission in alternative:
-                    yield permission.action
+                yield from alternative
 
 
 class _Permission(msgspec.Struct):

@@ -257,6 +257,14 @@ def names(principal: PrincipalPattern, caller: Caller) -> tuple[Truth, Via]:
             return Truth.NO, Via.NOBODY
 
 
+def is_about_one(principal: PrincipalPattern) -> bool:
+    """Whether a principal may be one user or role of an account and not another."""
+    if principal.kind != "AWS":
+        return False
+    pattern = principal.pattern.plain_tokens
+    return pattern != ("*",) and _named_account(pattern) is None
+
+
 @functools.lru_cache(maxsize=65536)
 def _names_aws(pattern: Tokens, caller: Caller) -> tuple[Truth, Via]:
     account = _named_account(pattern)

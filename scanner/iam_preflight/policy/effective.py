@@ -102,6 +102,7 @@ class Effective:
         self.evaluator = evaluator
         self.policies = policies
         self.caller = caller
+        self._is_alone = policies.is_identity_alone
         self._decisions: dict[tuple[object, ...], Decision] = {}
 
     @property
@@ -121,6 +122,10 @@ class Effective:
         `is_possible` is what to ask when any one resource will do. For an action that takes no
         resource the resource does not matter.
         """
+        if self._is_alone:
+            settled = self.evaluator.settled(self.policies.identity, action)
+            if settled is not None:
+                return settled if settled.allowed_by else _DENIED
         if not self._is_about(action):
             return _DENIED
         arn = resource
@@ -133,6 +138,13 @@ class Effective:
             request = Request(action, arn, self.caller, context)
             found = self._decisions[key] = self.evaluator.decide(self.policies, request)
         return found
+
+    def is_silent_about(self, action: str) -> bool:
+        """Whether no policy has anything to say about an action, neither for nor against it."""
+        lower = action.lower()
+        return self.policies.is_identity_alone and not any(
+            self.evaluator.matcher(document).about(lower) for document in self.policies.identity
+        )
 
     def _is_about(self, action: str) -> bool:
         """Whether any identity policy has something to allow; cheap, for the many that have not."""

@@ -76,6 +76,12 @@ class PolicySet(Struct, frozen=True, eq=False):
     """The policy of the resource that is asked for; a role's trust policy for `sts:AssumeRole`."""
     endpoint: tuple[Document, ...] = ()
 
+    @property
+    def is_identity_alone(self) -> bool:
+        """Whether there is no other kind of policy."""
+        others = (self.session, self.scps, self.rcps, self.endpoint)
+        return self.boundary is None and self.resource is None and not any(others)
+
 
 class Request(Struct, frozen=True):
     action: str
@@ -147,6 +153,8 @@ class Evaluator:
         self.catalog = catalog or shipped_catalog()
         self.since = date_of((since or self.catalog.date).isoformat())
         self._documents: dict[int, DocumentMatcher] = {}
+        self._settled: dict[tuple[object, ...], tuple[Decision | None, tuple[Document, ...]]] = {}
+        """By action and documents; these are kept, so that their ids are not given to others."""
         self._arns: dict[object, ResourceArn] = {}
         self._never: dict[str, Callable[[str], bool]] = {}
         self._reachable: dict[tuple[int, str, int], int] = {}
@@ -174,6 +182,27 @@ class Evaluator:
     def decide(self, policies: PolicySet, request: Request) -> Decision:
         """Whether the policies let the request through."""
         return _Case(self, policies, request).decide()
+
+    def settled(self, documents: tuple[Document, ...], action: str) -> Decision | None:
+        """What identity policies alone say of an action, on whatever resource and by whomever.
+
+        None where a resource, a condition or a variable has a say, too. Many principals hold the
+        same policies, and are asked about the same action on many resources.
+        """
+        key = (action, *map(id, documents))
+        found = self._settled.get(key)
+        if found is None:
+            lower = action.lower()
+            is_settled = all(
+                matcher.is_about_everything
+                for document in documents
+                for matcher, _ in self.matcher(document).about(lower)
+            )
+            decision = None
+            if is_settled:
+                decision = self.decide(PolicySet(identity=documents), Request(action))
+            found = self._settled[key] = decision, documents
+        return found[0]
 
     def reachable(self, statement: Statement, actions: ActionSet) -> ActionSet:
         """Those of a statement's actions that can be asked for on one of its resources."""
@@ -338,15 +367,15 @@ class _Case:
         return self._decision(min(allow, scp, endpoint, deny.negated()))
 
     def _decision(self, truth: Truth) -> Decision:
-        allowed_by = tuple(reason for found in self.findings for reason in found.allows)
-        denied_by = tuple(reason for found in self.findings for reason in found.denies)
-        missing = tuple(
-            dict.fromkeys(
-                found.layer
-                for found in self.findings
-                if found.allow is not Truth.YES and found.layer is not Layer.RCP
-            )
-        )
+        allowed_by: list[Reason] = []
+        denied_by: list[Reason] = []
+        missing: list[Layer] = []
+        for found in self.findings:
+            allowed_by += found.allows
+            denied_by += found.denies
+            layer = found.layer
+            if found.allow is not Truth.YES and layer is not Layer.RCP and layer not in missing:
+                missing.append(layer)
         doubt = Doubt.NONE
         if truth is Truth.MAYBE:
             for found in self.findings:
@@ -355,7 +384,7 @@ class _Case:
                 if found.deny is Truth.MAYBE:
                     for reason in found.denies:
                         doubt |= reason.doubt
-        return Decision(truth, allowed_by, denied_by, missing, doubt)
+        return Decision(truth, tuple(allowed_by), tuple(denied_by), tuple(missing), doubt)
 
     def _is_under_scps(self) -> bool:
         """https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html"""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iam_preflight.policy.callers import CallerKind, Via, is_namesake, names
+from iam_preflight.policy.callers import CallerKind, Via, is_about_one, is_namesake, names
 from iam_preflight.policy.conditions import (
     REGION,
     ConditionMatcher,
@@ -188,6 +188,7 @@ class StatementMatcher:
         "_uses_variables",
         "conditions",
         "document",
+        "is_about_everything",
         "standing",
         "statement",
     )
@@ -207,6 +208,13 @@ class StatementMatcher:
         self._resources: tuple[tuple[Tokens, bool], ...] = ()
         if not self._uses_variables:
             self._resources = tuple(self._tokens(None))
+        self.is_about_everything = (
+            statement.has_resource
+            and not statement.is_not_resource
+            and not self.needs_context
+            and any(is_anything(tokens) and not assumed for tokens, assumed in self._resources)
+        )
+        """Whether neither the resource nor the context of a request matters to it."""
         self._answers: dict[ResourceArn, Answer] = {}
         self._covering: dict[str, Pattern | None] = {}
         self._of_service: dict[str, tuple[Pattern, ...]] = {}
@@ -260,6 +268,15 @@ class StatementMatcher:
                 if pattern.is_known
             ]
         return self._prefixes
+
+    @property
+    def tells_apart(self) -> bool:
+        """Whether the users of one account, or its roles, are not alike to it."""
+        return (
+            self.needs_context
+            or self.statement.is_not_principal
+            or any(is_about_one(principal) for principal in self.statement.principals)
+        )
 
     @property
     def needs_context(self) -> bool:
@@ -396,12 +413,13 @@ def _lies_in(asked: Tokens, pattern: Tokens, is_assumed: bool) -> Answer:
 class DocumentMatcher:
     """All statements of a document, by action."""
 
-    __slots__ = ("_by_action", "document", "statements")
+    __slots__ = ("_by_action", "_tells_apart", "document", "statements")
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self.statements = tuple(StatementMatcher(document, s) for s in document.statements)
         self._by_action: dict[str, tuple[tuple[StatementMatcher, Answer], ...]] = {}
+        self._tells_apart: dict[str, bool] = {}
 
     def about(self, action: str) -> tuple[tuple[StatementMatcher, Answer], ...]:
         """The statements that are, or may be, about an action given in lower case."""
@@ -411,6 +429,17 @@ class DocumentMatcher:
             answers = ((s, s.action(service, name)) for s in self.statements)
             found = tuple((s, answer) for s, answer in answers if answer[0] is not Truth.NO)
             self._by_action[action] = found
+        return found
+
+    def tells_apart(self, action: str) -> bool:
+        """Whether users of one account, or its roles, may get different answers about an action.
+
+        As a policy of a resource; the action is given in lower case.
+        """
+        found = self._tells_apart.get(action)
+        if found is None:
+            found = any(matcher.tells_apart for matcher, _ in self.about(action))
+            self._tells_apart[action] = found
         return found
 
 

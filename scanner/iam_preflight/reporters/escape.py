@@ -122,10 +122,13 @@ def json_text(text: str) -> str:
     JSON itself only escapes the first 32 controls. Halves of characters, which UTF-8 cannot
     write, are replaced.
     """
-    data = text.encode("utf-8", "replace")
-    # in many megabytes there are few characters that need a look
-    looked_at = data.translate(None, _PRINTED).decode("utf-8")
-    whole = data.decode("utf-8")
-    if _UNSEEN.search(looked_at) is None:
-        return whole
-    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], whole)
+    return json_bytes(text.encode("utf-8", "replace"))
+
+
+def json_bytes(data: bytes) -> str:
+    """`json_text` of a text that is encoded already."""
+    text = data.decode("utf-8")
+    # of many megabytes, few characters need a look
+    if _UNSEEN.search(data.translate(None, _PRINTED).decode("utf-8")) is None:
+        return text
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)

@@ -49,7 +49,7 @@ _SECRETS = (
 
 
 _NAMED = ("secret", "passw", "pwd", "token", "key")
-_RUN = late(r"[A-Za-z0-9/+]{20}")
+_RUN = late(r"AKIA|ASIA|[A-Za-z0-9/+]{40}")
 
 
 def without_secrets(text: str) -> str:

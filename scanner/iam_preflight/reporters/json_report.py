@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from iam_preflight.reporters.escape import json_text
+from iam_preflight.reporters.escape import json_bytes, json_text
 from iam_preflight.reporters.model import VERSION, Options, Report
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ class ReportError(ValueError):
 
 
 def write(report: Report, stream: TextIO, _options: Options) -> None:
-    stream.write(json_text(_text(_portable(report))))
+    stream.write(_text(_portable(report)))
     stream.write("\n")
 
 
 def _text(report: Report) -> str:
     try:
-        return msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+        return json_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
     except UnicodeEncodeError:
         # a name with half a character in it, which `json_text` makes harmless
         import json
 
-        return json.dumps(msgspec.to_builtins(report), indent=2, ensure_ascii=False)
+        return json_text(json.dumps(msgspec.to_builtins(report), indent=2, ensure_ascii=False))
 
 
 def _portable(report: Report) -> Report:

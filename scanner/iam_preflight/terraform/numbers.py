@@ -7,8 +7,7 @@ two operations. https://pkg.go.dev/math/big#Float
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, InvalidOperation
-from fractions import Fraction
+from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
 from iam_preflight.values import MAX_EXPONENT, Known, Value
@@ -16,8 +15,6 @@ from iam_preflight.values import MAX_EXPONENT, Known, Value
 Number: TypeAlias = "int | Decimal"
 
 BITS = 512
-MAX_DIGITS = 156
-"""So many decimal digits tell any two 512-bit numbers apart."""
 
 
 class NumberError(ArithmeticError):
@@ -56,84 +53,29 @@ def from_decimal(number: Decimal) -> Number:
         raise NumberError("too large")
     if number == number.to_integral_value():
         return _whole(int(number))
-    return from_fraction(Fraction(number))
+    from iam_preflight.terraform.exact_numbers import rounded
+
+    return rounded(number)
 
 
-def from_fraction(exact: Fraction) -> Number:
-    """The nearest 512-bit number, in its shortest decimal form."""
-    rounded = _to_bits(exact)
-    if rounded.denominator == 1:
-        return rounded.numerator
-    low, high = 1, MAX_DIGITS
-    while low < high:
-        middle = (low + high) // 2
-        if _to_bits(Fraction(_digits(rounded, middle))) == rounded:
-            high = middle
-        else:
-            low = middle + 1
-    return _digits(rounded, low)
+def _whole(number: int) -> Number:
+    if number.bit_length() <= BITS:
+        return number
+    from iam_preflight.terraform.exact_numbers import rounded
 
-
-def _whole(number: int) -> int:
-    return number if number.bit_length() <= BITS else int(_to_bits(Fraction(number)))
-
-
-def _digits(exact: Fraction, precision: int) -> Decimal:
-    context = Context(prec=precision)
-    return context.divide(Decimal(exact.numerator), Decimal(exact.denominator))
-
-
-def _to_bits(exact: Fraction) -> Fraction:
-    """Rounded to 512 bits of mantissa, ties to even."""
-    if not exact:
-        return exact
-    numerator, denominator = abs(exact.numerator), exact.denominator
-    shift = BITS - (numerator.bit_length() - denominator.bit_length())
-    scaled = _divide_even(numerator, denominator, shift)
-    if scaled.bit_length() > BITS:
-        shift -= 1
-        scaled = _divide_even(numerator, denominator, shift)
-    sign = -1 if exact < 0 else 1
-    if shift >= 0:
-        return Fraction(sign * scaled, 1 << shift)
-    return Fraction(sign * (scaled << -shift))
-
-
-def _divide_even(numerator: int, denominator: int, shift: int) -> int:
-    if shift >= 0:
-        numerator <<= shift
-    else:
-        denominator <<= -shift
-    quotient, remainder = divmod(numerator, denominator)
-    twice = 2 * remainder
-    if twice > denominator or (twice == denominator and quotient & 1):
-        quotient += 1
-    return quotient
-
-
-def _exact(number: Number) -> Fraction:
-    return Fraction(number) if isinstance(number, int) else _to_bits(Fraction(number))
+    return rounded(number)
 
 
 def arithmetic(operator: str, a: Number, b: Number) -> Number:
     """`+ - * / %`; raises `NumberError` on a division by zero."""
     if isinstance(a, int) and isinstance(b, int) and operator in "+-*":
         return _whole(a + b if operator == "+" else a - b if operator == "-" else a * b)
-    x, y = _exact(a), _exact(b)
-    match operator:
-        case "+":
-            return from_fraction(x + y)
-        case "-":
-            return from_fraction(x - y)
-        case "*":
-            return from_fraction(x * y)
-        case "/" | "%" if not y:
-            raise NumberError("division by zero")
-        case "/":
-            return from_fraction(x / y)
-        case _:
-            whole = int(_to_bits(x / y))
-            return from_fraction(x - whole * y)
+    from iam_preflight.terraform.exact_numbers import calculated
+
+    result = calculated(operator, a, b)
+    if result is None:
+        raise NumberError("division by zero")
+    return result
 
 
 def from_float(number: float) -> Number:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from iam_preflight.late_patterns import late
 from iam_preflight.source import Span
 from iam_preflight.terraform.tree import (
     Broken,
@@ -29,9 +30,9 @@ from iam_preflight.values import Fragment
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-QUOTED_ESCAPE = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)|\$\$\{|%%\{", re.DOTALL)
-TEMPLATE_ESCAPE = re.compile(rb"\$\$\{|%%\{")
-BAD_ESCAPE = re.compile(rb"\\(?:[^nrt\"\\uU]|u(?![0-9a-fA-F]{4})|U(?![0-9a-fA-F]{8}))", re.DOTALL)
+QUOTED_ESCAPE = late(rb"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)|\$\$\{|%%\{", re.DOTALL)
+TEMPLATE_ESCAPE = late(rb"\$\$\{|%%\{")
+BAD_ESCAPE = late(rb"\\(?:[^nrt\"\\uU]|u(?![0-9a-fA-F]{4})|U(?![0-9a-fA-F]{8}))", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
