@@ -8,6 +8,7 @@ from iam_preflight.any_resource import AnyResourceRule, Wide
 from iam_preflight.findings import Framework, Persona, Severity
 from iam_preflight.graph.wide import leaves_out_what_it_makes, names_itself
 from iam_preflight.knowledge.catalog import AccessLevel, ActionClass
+from iam_preflight.knowledge.worth import on_the_only_one
 from iam_preflight.policy.effective import admin_probes
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class AnyResource(AnyResourceRule):
     An identity policy that allows actions on `*`, or on a pattern that leaves the resource's name
     open (`arn:aws:dynamodb:*:*:table/*`), although the actions take a narrower one, and without a
     condition that limits what it is about (a tag, an account, a key of the service). Actions
-    that AWS only grants on `*`, such as `ec2:DescribeInstances`, do not count.
+    that AWS only grants on `*`, such as `ec2:DescribeInstances`, do not count, nor do those on the
+    only thing of its kind in an account, such as its Security Hub, unless they are sensitive.
 
     Medium where the actions change something. Low where they only read data (`s3:GetObject`).
     One step milder with a condition on when and where, such as `aws:RequestedRegion`: it does
@@ -93,6 +95,7 @@ class AnyResource(AnyResourceRule):
         classes = exposure.catalog.classes
         actions = _open(exposure) - classes[ActionClass.CRITICAL_SERVICES]
         telling = actions - classes[ActionClass.COMMONPLACE]
+        telling -= on_the_only_one(telling, exposure.catalog)
         changes = telling.at_level(AccessLevel.WRITE, AccessLevel.PERMISSIONS_MANAGEMENT)
         data = telling & classes[ActionClass.SECRETS_AND_DATA]
         if any(_is_grave(action, exposure) for action in changes):

@@ -66,6 +66,27 @@ def telling(catalog: Catalog) -> ActionSet:
     return changing(catalog) | catalog.sensitive
 
 
+def on_the_only_one(actions: ActionSet, catalog: Catalog) -> ActionSet:
+    """Those on what an account has one of, such as its Security Hub: its ARN is as wide as `*`.
+
+    Not the sensitive ones.
+    """
+    found = catalog.nothing
+    for service in () if actions.is_boundless else actions.services:
+        found |= _on_the_only_one_of(service, catalog)
+    return actions & found - catalog.sensitive
+
+
+@functools.cache
+def _on_the_only_one_of(service: str, catalog: Catalog) -> ActionSet:
+    names = (
+        f"{service}:{action.name}"
+        for action in catalog.service(service).actions
+        if action.resources and all(use.type.arn.endswith("/default") for use in action.resources)
+    )
+    return catalog.expand_all(tuple(names))
+
+
 @functools.cache
 def taking_roles(catalog: Catalog) -> ActionSet:
     """Actions by which services and sessions get roles: good or bad by the role, not alone."""
