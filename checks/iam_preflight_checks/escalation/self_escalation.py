@@ -25,7 +25,9 @@ class SelfEscalation(EscalationRule):
     together, minus Deny, inside its permissions boundary and the control policies) let it
     widen those permissions: rewrite a policy that it holds, attach or write one to itself or
     its group, join a stronger group, or make a new principal without a boundary. The resource
-    must really match: `iam:CreatePolicyVersion` on somebody else's policy is not this.
+    must really match: `iam:CreatePolicyVersion` on somebody else's policy is not this. A condition
+    on `iam:PolicyARN` helps unless it lets AdministratorAccess, IAMFullAccess or a policy of the
+    code that allows everything be attached.
 
     Whoever has a permissions boundary wins no more than that leaves: medium, unless it leaves a way
     round itself. Conditions on when and where (MFA, an address) make it one step milder.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -9,12 +10,12 @@ from msgspec.structs import replace
 from iam_preflight.findings import Confidence
 from iam_preflight.graph.arns import arn_of
 from iam_preflight.graph.escalation import Escalation, Use
-from iam_preflight.graph.model import PrincipalKind
+from iam_preflight.graph.model import Origin, PrincipalKind
 from iam_preflight.graph.tags import Tags, tags_of
 from iam_preflight.knowledge.escalation import Certainty, Method, MethodKind, Permission, Target
 from iam_preflight.policy.context import Presence
 from iam_preflight.policy.effective import Effective
-from iam_preflight.policy.evaluate import Request
+from iam_preflight.policy.evaluate import PolicySet, Request
 from iam_preflight.policy.scope import Strength, restriction
 from iam_preflight.policy.truth import Doubt, Truth
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 _ON_TARGETS = (Target.USER, Target.ROLE, Target.PASSED_ROLE, Target.GROUP)
 """Variables that stand for the principal in question, and not for something else of it."""
 EC2 = "ec2.amazonaws.com"
+AWS_POLICY = "arn:aws:iam::aws:policy/"
+ADMINISTRATOR = f"{AWS_POLICY}AdministratorAccess"
+POLICY_ARN = "iam:PolicyARN"
 _ASSUMING = "sts:assumerole"
 _NO_MFA = {
     "aws:MultiFactorAuthPresent": Presence.ABSENT,
@@ -163,16 +167,35 @@ class Attempts:
         if permission.target is Target.NEW and permission.action.startswith("iam:"):
             # what is made new has a boundary only where the statement asks for one
             absent["iam__PermissionsBoundary"] = Presence.ABSENT
-        context = self._permissions.context(
-            actor,
-            tuple(keys.items()),
-            self._tags(permission, resource, binding),
-            **absent,
-        )
+        tags = self._tags(permission, resource, binding)
+        context = self._permissions.context(actor, tuple(keys.items()), tags, **absent)
         decision = effective.allows(permission.action, resource, context)
         if _is_in_every_account(permission) and decision.doubt & (Doubt.UNKNOWN | Doubt.PART):
             return None  # one account, or one that nobody knows yet, is not every account
-        return self._judged(permission, resource, context, decision, effective)
+        use = self._judged(permission, resource, context, decision, effective)
+        if keys.get(POLICY_ARN) != ADMINISTRATOR or decision.truth is Truth.YES:
+            return use
+        del keys[POLICY_ARN]
+        rest = self._permissions.context(actor, tuple(keys.items()), tags, **absent)
+        if not effective.allows(permission.action, resource, rest).is_possible:
+            return use
+        for arn in self._strong_policies:
+            context = rest.with_keys({POLICY_ARN: arn})
+            decision = effective.allows(permission.action, resource, context)
+            if decision.truth is Truth.YES:
+                return self._judged(permission, resource, context, decision, effective)
+        return use
+
+    @functools.cached_property
+    def _strong_policies(self) -> tuple[str | Pattern, ...]:
+        """Policies beside AdministratorAccess that make whoever holds them administrator."""
+        found: list[str | Pattern] = [f"{AWS_POLICY}IAMFullAccess"]
+        for policy in self._graph.policies:
+            if policy.arn is not None and policy.origin is Origin.CUSTOMER_MANAGED:
+                own = Effective(self._permissions.evaluator, PolicySet((policy.document,)))
+                if own.is_admin is Truth.YES:
+                    found.append(policy.arn)
+        return tuple(found)
 
     def _tags(
         self, permission: Permission, resource: str | Pattern, binding: Binding
