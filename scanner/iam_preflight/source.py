@@ -80,7 +80,8 @@ class SourceFile:
 
     def position(self, offset: int) -> Position:
         starts = self.line_starts
-        offset = max(0, min(offset, len(self.data)))
+        if not 0 <= offset <= len(self.data):
+            offset = 0 if offset < 0 else len(self.data)
         row = bisect_right(starts, offset) - 1
         start = starts[row]
         if self._is_ascii:

@@ -49,7 +49,7 @@ _SECRETS = (
 
 
 _NAMED = ("secret", "passw", "pwd", "token", "key")
-_RUN = late(r"AKIA|ASIA|[A-Za-z0-9/+]{40}")
+_KEYS = late(r"AKIA|ASIA|[A-Za-z0-9/+]{40}|-----BEGIN ")
 
 
 def without_secrets(text: str) -> str:
@@ -57,12 +57,21 @@ def without_secrets(text: str) -> str:
 
     Columns stay right, so that a caret still stands under what it means.
     """
-    folded = text.casefold()
-    if not any(name in folded for name in _NAMED) and _RUN.search(text) is None:
-        return text  # what every pattern asks for
+    if not _may_hold_a_secret(text):
+        return text
     for pattern in _SECRETS:
         text = pattern.sub(_masked, text)
     return text
+
+
+def _may_hold_a_secret(text: str) -> bool:
+    """What the patterns have in common: a name and something after it, or a key. Most have not."""
+    folded = text.casefold()
+    for name in _NAMED:
+        at = folded.find(name)
+        if at >= 0 and (folded.find("=", at) >= 0 or folded.find(":", at) >= 0):
+            return True
+    return _KEYS.search(text) is not None
 
 
 def _masked(match: re.Match[str]) -> str:
