@@ -375,7 +375,7 @@ _OPTIONS = (
         type=click.IntRange(min=0),
         default=0,
         metavar="N",
-        help="In how many processes the rules run, where that is faster (default: one for each"
+        help="In how many processes to parse and judge, where that is faster (default: one for each"
         " processor, at most four). The report is the same.",
     ),
     _option(
