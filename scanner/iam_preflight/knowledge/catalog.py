@@ -279,7 +279,7 @@ class Service:
         self._records = records
         self._names: tuple[str, ...] | None = None
         self._raw: tuple[msgspec.Raw, ...] = ()
-        self._types: dict[str, ResourceType] = {}
+        self._types: dict[str, ResourceType] | None = None
         self._actions: list[Action | None] = []
         self._levels: tuple[AccessLevel, ...] | None = None
         self._by_arn: dict[str, int] | None = None
@@ -312,11 +312,17 @@ class Service:
             return sum(1 << i for name, i in self.index.items() if matches(name))
         return sum(1 << i for name, i in self.index.items() if name.startswith(prefix))
 
+    @property
+    def resource_types(self) -> dict[str, ResourceType]:
+        """The service's types of resources by their names."""
+        if self._types is None:
+            self._types = self._catalog.resource_types(self.key)
+        return self._types
+
     def action_at(self, index: int) -> Action:
         """An action by its place; of a service's many, few are asked for."""
         if not self._actions:
             self._raw = self._catalog.raw_actions(self.key)
-            self._types = self._catalog.resource_types(self.key)
             self._actions = [None] * len(self._raw)
         action = self._actions[index]
         if action is None:
@@ -324,10 +330,11 @@ class Service:
         return action
 
     def _read_action(self, index: int) -> Action:
+        types = self.resource_types
         record = _action_decoder().decode(self._raw[index])
         uses = tuple(
             ResourceUse(
-                self._types.get(use.name) or ResourceType(self.key, use.name, ""),
+                types.get(use.name) or ResourceType(self.key, use.name, ""),
                 use.required,
                 use.condition_keys,
                 use.dependent_actions,

@@ -79,6 +79,9 @@ def on_the_only_one(actions: ActionSet, catalog: Catalog) -> ActionSet:
 
 @functools.cache
 def _on_the_only_one_of(service: str, catalog: Catalog) -> ActionSet:
+    types = catalog.service(service).resource_types.values()
+    if not any(each.arn.endswith("/default") for each in types):
+        return catalog.nothing  # as for nearly all services, so that no action has to be read
     names = (
         f"{service}:{action.name}"
         for action in catalog.service(service).actions
