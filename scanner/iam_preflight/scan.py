@@ -458,11 +458,20 @@ def run_rules(
         jobs = workers(options.jobs)
         tasks = _tasks(rules)
         if jobs > 1 and len(tasks) > 1:
-            for principal in graph.principals:
-                graph.standing(principal)  # what nearly all families ask, once for all processes
+            _work_out(graph, options.timeout)
             found = share(tasks, jobs, judged, graph, workspace, ends)
     for number in range(len(rules)):
         yield from found[number] if number in found else judged(number)
+
+
+def _work_out(graph: Graph, timeout: float) -> None:
+    """What nearly all families of rules ask, once for all processes.
+
+    What fails here will fail again in a rule, and is told there.
+    """
+    with contextlib.suppress(Exception), alarm(timeout):
+        for principal in graph.principals:
+            graph.standing(principal)
 
 
 def _tasks(rules: Sequence[Rule]) -> list[list[int]]:

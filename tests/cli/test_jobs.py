@@ -215,6 +215,21 @@ def test_what_a_failed_process_had_taken_is_done_again(
     assert capfd.readouterr().err == ""
 
 
+def test_what_fails_before_the_rules_is_told_by_the_rules(
+    copies: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("iam_preflight.graph.standing.standing_of", fail)
+    alone, _ = scanned(1)
+    together, _ = scanned(2)
+    assert copies
+    assert any("ZeroDivisionError" in problem.message for problem in alone.problems)
+    assert together.problems == alone.problems
+    assert told(together) == told(alone)
+
+
 def test_a_process_with_threads_is_not_copied(copies: list[int]) -> None:
     end = threading.Event()
     thread = threading.Thread(target=end.wait)

@@ -707,3 +707,25 @@ def test_pipeline_of_a_template_is_there_to_start_its_build() -> None:
     }
     report = scan_files({"t.json": json.dumps(template)}, load_rules().select(("ESC-004",), ()))
     assert list(report.shown) == []
+
+
+def test_a_role_that_may_perhaps_do_much_is_worth_assuming() -> None:
+    unknown = 'variable "secret" {}\n' + role(
+        "holder", trust={"Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    )
+    unknown += """
+resource "aws_iam_role_policy" "holder" {
+  role   = aws_iam_role.holder.name
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [
+      { Effect = "Allow", Action = "secretsmanager:GetSecretValue", Resource = var.secret }
+    ]
+  })
+}
+"""
+    text = unknown + role("actor", service="lambda.amazonaws.com")
+    report = scan_files({"main.tf": text}, load_rules())
+    roles = {one.name.text: one for one in report.graph.roles}
+    found = report.graph.escalations.of_principals(roles["actor"])
+    assert [one.target for one in found if one.is_plain_assume] == [roles["holder"]]

@@ -112,7 +112,7 @@ class Escalations:
         return frozenset(
             id(principal)
             for principal in self._graph.principals
-            if self.powers.is_powerful(principal) or self.powers.is_sensitive(principal)
+            if self.powers.is_powerful(principal) or self.powers.has_power(principal)
         )
 
     def _is_worth_it(self, method: Method, actor: Principal, target: Principal) -> bool:

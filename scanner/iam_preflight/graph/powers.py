@@ -251,8 +251,12 @@ class Powers:
             self._power[id(principal)] = found
         return found
 
+    def has_power(self, principal: Principal) -> bool:
+        """Whether there is any such action; cheaper than to list them."""
+        return any(self._is_broad(principal, action) for action in self._worth_of(principal))
+
     def is_sensitive(self, principal: Principal) -> bool:
-        """Whether there is a sensitive action that it may do on everything."""
+        """Whether there is a sensitive action that it may surely do on everything."""
         return any(
             self._is_broad(principal, action, is_sure=True) for action in self._worth_of(principal)
         )
