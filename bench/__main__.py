@@ -71,33 +71,32 @@ class _Bench:
         self.limit: float = arguments.limit
         self.is_quick: bool = arguments.quick
 
-    def _measure(self, command: list[str]) -> Measurement:
-        return measure(command, quiet_environment(), runs=self.runs, limit=self.limit)
+    def _measure(self, *commands: list[str]) -> list[Measurement]:
+        return measure(commands, quiet_environment(), runs=self.runs, limit=self.limit)
 
     def versions(self) -> list[Comparison]:
         """The start-up of every tool: what `--version` takes, after one run for the caches."""
-        found: list[Comparison] = []
+        commands: dict[str, list[str]] = {}
         for tool in self.tools:
-            command = tool.version(self.environments.of(tool))
-            if any(other.tool.startswith(tool.name.partition(",")[0]) for other in found):
-                continue
-            run_once(command, quiet_environment(), self.limit)
             name = tool.name.partition(",")[0]
-            found.append(Comparison("--version", name, self._measure(command)))
-        return found
+            if name not in commands:
+                commands[name] = tool.version(self.environments.of(tool))
+                run_once(commands[name], quiet_environment(), self.limit)
+        results = self._measure(*commands.values())
+        return [
+            Comparison("--version", name, result)
+            for name, result in zip(commands, results, strict=True)
+        ]
 
     def compare(self, folder: Path) -> list[Comparison]:
         formats = formats_of(folder)
-        found: list[Comparison] = []
-        for tool in self.tools:
-            if not tool.formats & formats:
-                continue
-            command = tool.command(self.environments.of(tool), folder)
-            print(f"{folder.name}: {tool.name}", file=sys.stderr)
-            result = self._measure(command)
-            has_given_up = not tool.gives_up.isdisjoint(result.codes)
-            found.append(Comparison(folder.name, tool.name, result, has_given_up))
-        return found
+        tools = [tool for tool in self.tools if tool.formats & formats]
+        commands = [tool.command(self.environments.of(tool), folder) for tool in tools]
+        print(f"{folder.name}: {', '.join(tool.name for tool in tools)}", file=sys.stderr)
+        return [
+            Comparison(folder.name, tool.name, result, not tool.gives_up.isdisjoint(result.codes))
+            for tool, result in zip(tools, self._measure(*commands), strict=True)
+        ]
 
     def curves(self, corpus: Path) -> list[Curve]:
         """How our own time grows."""
@@ -124,7 +123,8 @@ class _Bench:
                 folder = Path(tempfile.mkdtemp())
                 try:
                     make(folder / "input", size)
-                    points.append((size, self._measure(ours.command(home, folder / "input"))))
+                    (result,) = self._measure(ours.command(home, folder / "input"))
+                    points.append((size, result))
                 finally:
                     shutil.rmtree(folder)
             curves.append(Curve(name, tuple(points)))

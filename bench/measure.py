@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LONG = 30.0
+"""Seconds from which on one run has to do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -79,10 +82,19 @@ def run_once(command: Sequence[str], environment: Mapping[str, str], limit: floa
 
 
 def measure(
-    command: Sequence[str], environment: Mapping[str, str], *, runs: int, limit: float
-) -> Measurement:
-    """The median of several runs; what takes half a minute is only run once."""
-    samples = [run_once(command, environment, limit)]
-    while len(samples) < runs and samples[0].wall < 30:
-        samples.append(run_once(command, environment, limit))
-    return Measurement(tuple(samples))
+    commands: Sequence[Sequence[str]],
+    environment: Mapping[str, str],
+    *,
+    runs: int,
+    limit: float,
+) -> list[Measurement]:
+    """The medians of several runs of each command; what takes half a minute is only run once.
+
+    They take turns, so that what else the machine does falls on all of them.
+    """
+    samples: list[list[Sample]] = [[] for _ in commands]
+    for number in range(runs):
+        for command, found in zip(commands, samples, strict=True):
+            if number == 0 or found[0].wall < LONG:
+                found.append(run_once(command, environment, limit))
+    return [Measurement(tuple(found)) for found in samples]

@@ -76,8 +76,9 @@ def _lines(report: Report, picture: str) -> Iterator[str]:
     yield ""
     yield (
         f"Machine: {report.machine}; load {report.load:.1f} when it ended. Medians of "
-        f"{report.runs} runs, one run where it takes over half a minute. Wall time depends on "
-        "what else the machine does; CPU time is the steadier one. Memory is that of the largest "
+        f"{report.runs} runs, in which the tools take turns; one run where it takes over half a "
+        "minute. Wall time depends on what else the machine does; CPU time is the steadier one, "
+        "but knows nothing of work that is shared out. Memory is that of the largest "
         "process. Ratios are the tool's time over that of iam-preflight on the same input: how "
         "many times longer one waits for it, and how many times as much work it is."
     )
