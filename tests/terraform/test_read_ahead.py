@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -261,3 +263,21 @@ def test_a_tree_that_is_traced_is_read_ahead(folder: Path) -> None:
     ahead = read_files(tree, [path.name for path in folder.iterdir()], 2)
     assert ahead is not None
     ahead.close()
+
+
+def test_nothing_is_kept_of_what_was_received(
+    folder: Path, started: Callable[[Path], ReadAhead]
+) -> None:
+    ahead = started(folder)
+    has_come(ahead, "role000.tf")
+    source = SourceFile("role000.tf", (folder / "role000.tf").read_bytes())
+    opener = read_ahead._Opener(ahead._sent["role000.tf"][1], source, [])
+    alive = weakref.ref(opener)
+    gc.disable()  # as in a scan, where a circle is never found
+    try:
+        file = opener.file()
+        del opener
+        assert alive() is None
+        assert file.source is source
+    finally:
+        gc.enable()

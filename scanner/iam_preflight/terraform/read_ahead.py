@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".tf", ".tofu")
 WORTH_IT = 12
 """Files from which on another process is faster."""
+AT_ONCE = 100
+"""Files of which the expressions are sent, too: not all will be asked for, and all take memory."""
 
 _SLOTS = 1 << 16
 _SLOT = struct.Struct("<I")
@@ -189,15 +191,18 @@ def _parse_all(
 ) -> None:
     _halve_the_stack()
     left = deque(files)
+    sent = 0
     while left:
         # from the front as long as one is ahead; then from the back, so that nobody waits
         path = left.pop() if begun.is_caught_up else left.popleft()
         if path.endswith(SUFFIXES) and begun.begin(path):
             try:
                 data = tree.read(path)
-                parsed = _parsed(SourceFile(path, data), has_time=not begun.is_caught_up)
+                has_time = sent < AT_ONCE and not begun.is_caught_up
+                parsed = _parsed(SourceFile(path, data), has_time=has_time)
             except Exception:  # noqa: BLE001  it will be seen, and told, where it is parsed again
                 data = parsed = b""
+            sent += 1
             name = os.fsencode(path)
             _write(stream, _HEAD.pack(len(name), len(parsed), hash(data)) + name + parsed)
 
@@ -257,17 +262,16 @@ class _Opener(pickle.Unpickler):
 
     def __init__(self, data: bytes, source: SourceFile, problems: list[Problem]) -> None:
         super().__init__(io.BytesIO(data))
-        self._source = source
-        self._complaints = Complaints(problems)
+        complaints = Complaints(problems)
+        # what is read remembers these, and must not remember the reader with all that it has read
+        self._here: dict[str, Callable[[], object]] = {
+            SourceFile.__name__: lambda: source,
+            Complaints.__name__: lambda: complaints,
+        }
 
     def find_class(self, module: str, name: str) -> Any:
-        match name:
-            case "SourceFile":
-                return lambda: self._source
-            case "Complaints":
-                return lambda: self._complaints
-            case _:
-                return super().find_class(module, name)
+        here = self._here.get(name)
+        return here if here is not None else super().find_class(module, name)
 
     def file(self) -> File:
         file = self.load()
