@@ -176,6 +176,8 @@ def scan_inventory(
 
     started = time.perf_counter()
     with no_collection(), contextlib.ExitStack() as ends:
+        if options.ahead is not None:
+            ends.callback(options.ahead.close)  # nobody may have asked it for anything
         graph = load_graph(workspace, inventory, registry, options)
         options.progress("checking")
         findings = list(run_rules(registry, graph, workspace, options, ends))

@@ -17,6 +17,7 @@ from iam_preflight.cli import cli
 from iam_preflight.discovery import FolderTree
 from iam_preflight.registry import load_rules
 from iam_preflight.scan import ScanOptions, scan
+from iam_preflight.settings import Settings
 from iam_preflight.source import SourceFile
 from iam_preflight.terraform import read_ahead
 from iam_preflight.terraform.read_ahead import WORTH_IT, ReadAhead, read_below, read_files
@@ -281,3 +282,12 @@ def test_nothing_is_kept_of_what_was_received(
         assert file.source is source
     finally:
         gc.enable()
+
+
+def test_one_that_nobody_has_asked_ends_with_the_scan(folder: Path) -> None:
+    ahead = read_below(FolderTree(folder), ["."], 2)
+    assert ahead is not None
+    options = ScanOptions(jobs=2, ahead=ahead, settings=Settings(exclude=("*.tf",)))
+    assert scan([folder], load_rules(), options, folder).files == 0
+    with pytest.raises(ChildProcessError):
+        os.waitpid(ahead._process, os.WNOHANG)

@@ -5,14 +5,16 @@ The facts are in knowledge/data/terraform_attributes.json.
 
 from __future__ import annotations
 
-import functools
-import re
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from iam_preflight.knowledge.names import PLACES, change_of, default_of, left_out
-from iam_preflight.knowledge.reading import read_data
+from iam_preflight.knowledge.names import (
+    PLACEHOLDER,
+    PLACES,
+    attribute_facts,
+    change_of,
+    default_of,
+    left_out,
+)
 from iam_preflight.values import (
     Fragment,
     Json,
@@ -39,27 +41,15 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
     from iam_preflight.terraform.resources import BlockEntries
 
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PARTITIONS = (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-iso-", "aws-iso"))
 _SUFFIXES = {"aws-cn": "amazonaws.com.cn", "aws-iso": "c2s.ic.gov"}
 
 Pieces = list["Fragment | Unknown"]
 
 
-class _Facts(msgspec.Struct):
-    types: dict[str, dict[str, str]]
-    data: dict[str, dict[str, str]]
-    same: dict[str, dict[str, str]]
-
-
-@functools.cache
-def _facts() -> _Facts:
-    return read_data("terraform_attributes.json", _Facts)
-
-
 def is_filled_in(entries: BlockEntries, name: str) -> bool:
     """Whether AWS gives the attribute a value where the configuration leaves it null."""
-    facts = _facts()
+    facts = attribute_facts()
     templates = (facts.data if entries.is_data else facts.types).get(entries.type, {})
     if name in templates or default_of(entries.type, name) is not None:
         return True
@@ -70,7 +60,7 @@ def is_filled_in(entries: BlockEntries, name: str) -> bool:
 
 def computed_attribute(entries: BlockEntries, name: str, span: Span) -> Value:
     """An attribute that is not written: a default, text built from others, or a hole."""
-    facts = _facts()
+    facts = attribute_facts()
     address, resource_type = entries.address, entries.type
     if entries.is_data:
         found = _answer(entries, name, span)
@@ -133,7 +123,7 @@ def _all_tags(entries: BlockEntries, span: Span) -> Value:
 def _filled(template: str, entries: BlockEntries, span: Span) -> Pieces:
     parts: Pieces = []
     at = 0
-    for found in _PLACEHOLDER.finditer(template):
+    for found in PLACEHOLDER.finditer(template):
         parts.append(Fragment(template[at : found.start()], span))
         parts.extend(_placeholder(found[1], entries, span))
         at = found.end()

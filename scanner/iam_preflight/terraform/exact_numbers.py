@@ -6,10 +6,11 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from iam_preflight.terraform.numbers import BITS
+
 if TYPE_CHECKING:
     from iam_preflight.terraform.numbers import Number
 
-BITS = 512
 MAX_DIGITS = 156
 """So many decimal digits tell any two 512-bit numbers apart."""
 
