@@ -171,7 +171,7 @@ def _source_file(path: str, data: bytes, is_record: bool) -> SourceFile:
     return SourceFile(path, data, is_record=is_record)
 
 
-class Span(Struct, frozen=True):
+class Span(Struct, frozen=True, gc=False):
     """From byte `start` up to, not including, byte `end` of a file."""
 
     source: SourceFile

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from iam_preflight.cli import cli
-from iam_preflight.discovery import FolderTree
+from iam_preflight.discovery import FolderTree, Workspace
 from iam_preflight.registry import load_rules
 from iam_preflight.scan import ScanOptions, scan
 from iam_preflight.settings import Settings
@@ -221,6 +221,67 @@ def test_what_one_has_begun_the_other_leaves_alone() -> None:
     assert not begun.is_caught_up
     begun.is_caught_up = True
     assert begun.is_caught_up
+    assert begun.taken == 0
+    begun.taken += 1
+    assert begun.taken == 1
+    assert not begun.begin("a.tf")
+
+
+def test_expressions_are_sent_where_there_is_time(
+    folder: Path, started: Callable[[Path], ReadAhead], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_ahead, "AT_ONCE", 0)
+    for far, is_sent in ((10_000, False), (-1, True)):
+        monkeypatch.setattr(read_ahead, "FAR_AHEAD", far)
+        ahead = started(folder)
+        has_come(ahead, "role003.tf")
+        source = SourceFile("role003.tf", (folder / "role003.tf").read_bytes())
+        file = ahead.file(source, [])
+        assert file is not None
+        values, role = (block.lowered for block in file.blocks)
+        assert values is not None
+        assert role is not None
+        assert values.attributes["name3"].is_lowered is is_sent
+        assert not role.attributes["name"].is_lowered
+        assert outline(file) == outline(parse_file(source, []))
+
+
+def test_some_are_left_to_whoever_has_caught_up(folder: Path) -> None:
+    names = [f"role{number:03}.tf" for number in range(2 * WORTH_IT)]
+    begun = read_ahead._Begun()
+    begun.is_caught_up = True
+    sent: list[str] = []
+
+    class Stream:
+        def write(self, data: memoryview) -> int:
+            (size, _, _) = read_ahead._HEAD.unpack_from(data)
+            start = read_ahead._HEAD.size
+            sent.append(bytes(data[start : start + size]).decode())
+            return len(data)
+
+    read_ahead._parse_all(FolderTree(folder), names, begun, Stream())
+    assert sent == [*names[read_ahead.AHEAD :], *names[: read_ahead.AHEAD]]
+    assert not begun.is_caught_up
+
+
+def test_what_is_evaluated_first_is_parsed_first(tmp_path: Path) -> None:
+    for name, text in {
+        "a/main.tf": "locals {}",
+        "b/main.tf": 'module "m" {\n  source = "../m/one"\n}',
+        "c/main.tf": 'module "m" {\n  source = "../m/two"\n}',
+        "c/more.tf": 'module "n" {\n  source = "../m/one"\n}',
+        "m/one/main.tf": "locals {}",
+        "m/two/main.tf": "locals {}",
+        "m/two/values.tfvars": "a = 1",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    tree = FolderTree(tmp_path)
+    order = list(read_ahead._in_order_of_use(Workspace(tree), list(tree.files("."))))
+    assert order == [
+        *("b/main.tf", "a/main.tf", "c/main.tf", "c/more.tf"),
+        *("m/one/main.tf", "m/two/main.tf"),
+    ]
 
 
 def test_the_report_is_that_of_one_process(folder: Path) -> None:

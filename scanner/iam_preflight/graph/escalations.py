@@ -163,7 +163,7 @@ class Escalations:
                 bindings.extend(
                     Binding(target, workload)
                     for workload in target.workloads
-                    if self._is_open(method, workload, actor)
+                    if _is_near(workload, actor) and self._is_open(method, workload)
                 )
             case _:
                 is_user = Target.USER in wanted
@@ -251,18 +251,24 @@ class Escalations:
         is_worth_it = self._is_worth_reaching(
             actor, self.powers.adds if for_little else self.powers.exceeds
         )
-        for method in self._methods.ready_for(actor, MethodKind.EXIST):
-            for workload in self._graph.workloads:
-                role = workload.role
-                if not is_worth_it(role) or not self._is_open(method, workload, actor):
+        methods = self._methods.ready_for(actor, MethodKind.EXIST)
+        near = [
+            workload
+            for workload in (self._graph.workloads if methods else ())
+            if _is_near(workload, actor) and is_worth_it(workload.role)
+        ]
+        for method in methods:
+            for workload in near:
+                if not self._is_open(method, workload):
                     continue
-                escalation = self._attempts.tried(actor, method, Binding(role, workload))
+                binding = Binding(workload.role, workload)
+                escalation = self._attempts.tried(actor, method, binding)
                 if escalation is not None:
                     yield self.powers.as_sure_as_gain(escalation)
         for widening, role in () if for_little else self._widened_by(actor):
-            for method in self._methods.ready_for(actor, MethodKind.EXIST):
+            for method in methods:
                 for workload in role.workloads if method.gain is Gain.TARGET else ():
-                    if self._is_open(method, workload, actor):
+                    if _is_near(workload, actor) and self._is_open(method, workload):
                         binding = Binding(role, workload)
                         yield from self._as_widened(actor, method, widening, binding)
 
@@ -274,10 +280,8 @@ class Escalations:
             lambda role: self.reach.is_in_reach(actor, role) and is_gain(role, actor)
         )
 
-    def _is_open(self, method: Method, workload: Workload, actor: Principal) -> bool:
-        """Whether a workload is near the actor and nothing in the code rules the method out."""
-        if actor.account is None and workload.resource.deployment != actor.resource.deployment:
-            return False
+    def _is_open(self, method: Method, workload: Workload) -> bool:
+        """Whether nothing in the code rules out a method on a workload."""
         if not runs_code(workload):
             return False
         if method.workloads and workload.resource.type not in method.workloads:
@@ -362,6 +366,11 @@ class Escalations:
                 for policy, _, place in self._permissions.organization.attached():
                     return Place(place, f"control policy {policy.name}")
         return Place(actor.resource.header, "the limit")
+
+
+def _is_near(workload: Workload, actor: Principal) -> bool:
+    """Whether a workload is deployed with an actor, or where the actor is known to be."""
+    return actor.account is not None or workload.resource.deployment == actor.resource.deployment
 
 
 class Guard(Enum):

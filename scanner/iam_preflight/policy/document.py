@@ -63,7 +63,10 @@ class Pattern(Struct, frozen=True, dict=True):
 
     @property
     def holes(self) -> tuple[Unknown, ...]:
-        return tuple(part for part in self.parts if isinstance(part, Unknown))
+        parts = self.parts
+        if len(parts) == 1 and isinstance(parts[0], str):
+            return ()
+        return tuple(part for part in parts if isinstance(part, Unknown))
 
     @property
     def is_known(self) -> bool:
@@ -79,6 +82,10 @@ class Pattern(Struct, frozen=True, dict=True):
             return MASK
         if len(self.parts) == 1 and isinstance(self.parts[0], str):
             return self.parts[0]
+        return self._joined
+
+    @functools.cached_property
+    def _joined(self) -> str:
         return "".join(part if isinstance(part, str) else f"«{part.label}»" for part in self.parts)
 
     @functools.cached_property

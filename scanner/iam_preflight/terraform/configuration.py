@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NATIVE_SUFFIXES = (".tf", ".tofu")
 JSON_SUFFIXES = (".tf.json", ".tofu.json")
+SUFFIXES = (*NATIVE_SUFFIXES, *JSON_SUFFIXES)
 TFVARS_NAMES = ("terraform.tfvars", "terraform.tfvars.json")
 TFVARS_SUFFIXES = (".auto.tfvars", ".auto.tfvars.json")
 LABELS = {"resource": 2, "data": 2, "ephemeral": 2, "variable": 1, "output": 1, "module": 1}
@@ -96,34 +97,28 @@ class Configuration:
         return self.read(source, self.problems)
 
     def _load(self, directory: str) -> Module | None:
-        names = _chosen(self.workspace.tree.names(directory))
         module = Module(directory)
         overrides: list[tree.Block] = []
         found = False
-        for name in names:
-            path = name if directory in ("", ".") else f"{directory}/{name}"
-            if name in TFVARS_NAMES or name.endswith(TFVARS_SUFFIXES):
-                module.tfvars.append(path)
-            if not name.endswith((*NATIVE_SUFFIXES, *JSON_SUFFIXES)):
-                continue
-            source = self.workspace.source(path)
-            if source is None:
-                continue
+        for source in sources_in(self.workspace, directory):
             found = True
             file = None
-            with KeptTo(path, self.problems):
+            with KeptTo(source.path, self.problems):
                 file = self.parse(source)
             if file is None:
                 continue
-            if _is_override(name):
+            if _is_override(posixpath.basename(source.path)):
                 overrides.extend(file.blocks)
                 continue
             for block in file.blocks:
                 self._declare(module, block)
         for block in overrides:
             _override(module, block)
-        module.tfvars.sort(key=_tfvars_order)
-        return module if found else None
+        if not found:
+            return None
+        paths = _paths_in(self.workspace, directory, TFVARS_SUFFIXES, TFVARS_NAMES)
+        module.tfvars.extend(sorted(paths, key=_tfvars_order))
+        return module
 
     def _declare(self, module: Module, block: tree.Block) -> None:
         for place, key, target in _places(module, block):
@@ -146,9 +141,7 @@ class Configuration:
     def target(self, directory: str, call: tree.Block) -> str | None:
         """The folder that a module call with a local source names; None for any other source."""
         source = source_of(call)
-        if source is None or not is_local(source):
-            return None
-        return self.workspace.beside(directory, source)
+        return None if source is None else local_target(self.workspace, directory, source)
 
     def installed(self, root: str, key: str) -> str | None:
         """The folder where `terraform init` put a module, by its path of call names.
@@ -195,7 +188,7 @@ class Configuration:
         if given is not None:
             return self.workspace.beside(".", given)
         if is_local(source):
-            return self.workspace.beside(directory, source)
+            return local_target(self.workspace, directory, source)
         key = ".".join(_CALL_INDEX.sub("", address).split("module.")).replace("..", ".").strip(".")
         return self.installed(root, key)
 
@@ -222,6 +215,27 @@ _CALL_INDEX = re.compile(r'\[(?:\d+|\*|"(?:[^"\\]|\\.)*")\]')
 
 def is_local(source: str) -> bool:
     return source.startswith(("./", "../")) or source in (".", "..")
+
+
+def local_target(workspace: Workspace, directory: str, source: str) -> str | None:
+    """The folder that a local source names in a folder; None for any other source."""
+    return workspace.beside(directory, source) if is_local(source) else None
+
+
+def sources_in(workspace: Workspace, directory: str) -> Iterator[SourceFile]:
+    """The files that a module consists of, as far as they can be read."""
+    for path in _paths_in(workspace, directory, SUFFIXES):
+        source = workspace.source(path)
+        if source is not None:
+            yield source
+
+
+def _paths_in(
+    workspace: Workspace, directory: str, suffixes: tuple[str, ...], names: tuple[str, ...] = ()
+) -> Iterator[str]:
+    for name in _chosen(workspace.tree.names(directory)):
+        if name in names or name.endswith(suffixes):
+            yield name if directory in ("", ".") else f"{directory}/{name}"
 
 
 def _mapped(source: str, module_map: Mapping[str, str]) -> str | None:

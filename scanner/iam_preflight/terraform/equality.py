@@ -25,6 +25,8 @@ from iam_preflight.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from iam_preflight.values import Scalar
+
 MAX_COMPARED = 50_000
 
 
@@ -37,24 +39,28 @@ class _Budget:
 
 def equal(left: Value, right: Value) -> bool | None:
     """Whether two values are equal; None when a hole decides (or they are too large)."""
+    if type(left) is Known and type(right) is Known:  # nearly all
+        return _same(left.value, right.value)
     return _equal(left, right, _Budget())
+
+
+def _same(a: Scalar, b: Scalar) -> bool:
+    if isinstance(a, str):
+        return isinstance(b, str) and a == b
+    if a is None or b is None or isinstance(a, bool) or isinstance(b, bool):
+        return a is b
+    return not isinstance(b, str) and a == b
 
 
 def _equal(left: Value, right: Value, budget: _Budget) -> bool | None:
     budget.left -= 1
     if budget.left < 0:
         return None
+    if type(left) is Known and type(right) is Known:
+        return _same(left.value, right.value)
     match left, right:
         case (Unknown() | Choice() | Absent(), _) | (_, Unknown() | Choice() | Absent()):
             return None
-        case Known(value=a), Known(value=b):
-            if a is None or b is None:
-                return a is b
-            if isinstance(a, bool) or isinstance(b, bool):
-                return a is b
-            if isinstance(a, str) or isinstance(b, str):
-                return isinstance(a, str) and isinstance(b, str) and a == b
-            return a == b
         case (Json() | Text(), Known(value=None)) | (Known(value=None), Json() | Text()):
             return False
         case (Json(), Json()):

@@ -310,10 +310,11 @@ def _object(node: Object, scope: Scope) -> Value:
     failed: Unknown | None = None
     for key_expression, value_expression in node.entries:
         if isinstance(key_expression, Literal):
-            name = text_of(Known(key_expression.value, key_expression.span))
+            literal, span = key_expression.value, key_expression.span
+            name = literal if isinstance(literal, str) else text_of(Known(literal, span))
             if name is not None:
                 entries[name] = _evaluate(value_expression, scope)
-                key_spans[name] = key_expression.span
+                key_spans[name] = span
                 continue
         for given, key in arms_of(_evaluate(key_expression, scope)):
             inner = scope.assuming(given)

@@ -76,7 +76,7 @@ class ExpressionReader(TextReader):
     def expression(self, node: Node) -> Expression:
         kind = node.type
         while kind in _WRAPPERS and node.child_count == 1:
-            node = node.children[0]
+            (node,) = node.children
             kind = node.type
         lower = _LOWER.get(kind)
         return lower(self, node) if lower is not None else Broken(self.span(node))

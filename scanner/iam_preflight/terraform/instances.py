@@ -21,7 +21,7 @@ from iam_preflight.terraform.inputs import Inputs, type_of
 from iam_preflight.terraform.providers import own_providers, passed_providers, provider_of
 from iam_preflight.terraform.references import item_of
 from iam_preflight.terraform.repetition import Repetition, is_repeated, repetitions, together
-from iam_preflight.terraform.resources import BlockEntries, Places, body_entries
+from iam_preflight.terraform.resources import BlockEntries, BodyEntries, Places, entries_in
 from iam_preflight.terraform.scope import Budget, Scope, Step
 from iam_preflight.values import (
     Assumptions,
@@ -339,13 +339,17 @@ class ModuleInstance:
         base = self._name(f"{MODES[mode]}{resource_type}.{name}")
         provider = provider_of(block, resource_type, self.providers)
         places = Places.of(block)
+        written = entries_in(block.body)
         made: list[ResourceInstance] = []
         for repetition in repetitions(block, self.scope, base):
             address = base + repetition.suffix
             scope = self._scope_of(repetition)
-            pending = body_entries(block.body, scope)
+            pending = written
             if self.root.join is not None:
-                pending = self.root.join.overlaid(address, pending, block.header)
+                overlay = self.root.join.overlaid(
+                    address, BodyEntries(written, scope), block.header
+                )
+                pending = {**written, **overlay}
             entries = BlockEntries(
                 address,
                 resource_type,

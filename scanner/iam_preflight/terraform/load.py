@@ -11,7 +11,7 @@ from iam_preflight.resources import Deployment, Framework
 from iam_preflight.terraform.configuration import Configuration
 from iam_preflight.terraform.inputs import Assignments, collect
 from iam_preflight.terraform.instances import ModuleInstance, Root
-from iam_preflight.terraform.roots import find_roots
+from iam_preflight.terraform.roots import find_roots, possible_calls, sure_roots
 from iam_preflight.terraform.scope import Budget
 from iam_preflight.terraform.surroundings import is_library, surroundings_of
 from iam_preflight.terraform.switched_off import Switches
@@ -74,24 +74,51 @@ def load_terraform(
         read = python_hcl2_reader.parse_file
     configuration = Configuration(workspace, read)
     units = list(find_units(configuration, files))
-    roots = find_roots(configuration, files, {unit.module for unit in units})
-    switches = Switches(is_wanted)
+    called = {unit.module for unit in units}
     joins: dict[str, Join] = {}
+
+    def evaluated(directory: str) -> _Evaluated:
+        found = _Evaluated()
+        with KeptTo(directory, workspace.problems):
+            root = load_root(configuration, directory, options, joins.get(directory))
+            found.take(root, is_wanted)
+        return found
+
+    early: dict[str, _Evaluated] = {}
+    if not options.plans:  # which root a plan was made of is only known when all are
+        sure = sure_roots(possible_calls(workspace, files), called)
+        early = {directory: evaluated(directory) for directory in sure}
+    roots = find_roots(configuration, files, called)
     if options.plans:
         from iam_preflight.terraform.planned import read_plans
 
         yield from read_plans(workspace, configuration, roots, options.plans, is_wanted, joins)
+    switches = Switches(is_wanted)
     for directory in sorted({*roots, *joins}):
-        with KeptTo(directory, workspace.problems):
-            root = load_root(configuration, directory, options, joins.get(directory))
-            yield from resources_under(root, is_wanted)
-            switches.look_at(root)
+        found = early.pop(directory, None) or evaluated(directory)
+        yield from found.resources
+        if found.root is not None:
+            with KeptTo(directory, workspace.problems):
+                switches.look_at(found.root)
     for unit in units:
         with KeptTo(unit.directory, workspace.problems):
             root = load_unit(configuration, unit, options)
             yield from resources_under(root, is_wanted)
             switches.look_at(root)
     workspace.switched_off.extend(switches.off)
+
+
+class _Evaluated(Struct):
+    """What came out of a root module."""
+
+    resources: list[Resource] = field(default_factory=list)
+    root: ModuleInstance | None = None
+    """Where the evaluation got to its end."""
+
+    def take(self, root: ModuleInstance, is_wanted: Callable[[str], bool]) -> None:
+        for resource in resources_under(root, is_wanted):
+            self.resources.append(resource)  # those before a crash are kept
+        self.root = root
 
 
 def _reader(ahead: ReadAhead | None, is_wanted: Callable[[str], bool]) -> Reader:

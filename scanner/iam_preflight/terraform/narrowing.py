@@ -11,6 +11,7 @@ from iam_preflight.values import (
     Assumptions,
     Choice,
     Json,
+    Known,
     Listing,
     Mapping,
     Reason,
@@ -70,7 +71,7 @@ class _Narrowing:
 
     def of(self, value: Value) -> Value:
         self.nodes += 1
-        if self.nodes > MAX_NODES:
+        if type(value) is Known or self.nodes > MAX_NODES:
             return value
         match value:
             case Choice():

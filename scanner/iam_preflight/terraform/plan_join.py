@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
     from iam_preflight.terraform.configuration import Module
     from iam_preflight.terraform.inputs import Inputs
-    from iam_preflight.terraform.resources import BlockEntries
+    from iam_preflight.terraform.resources import BlockEntries, BodyEntries
     from iam_preflight.terraform.scope import Scope
     from iam_preflight.terraform.tree import Block
 
@@ -58,16 +58,14 @@ class Join:
         return None
 
     def overlaid(
-        self, address: str, written: dict[str, Callable[[], Value]], header: Span
+        self, address: str, written: BodyEntries, header: Span
     ) -> dict[str, Callable[[], Value]]:
-        """The entries of a block with what the plan knows laid over them."""
+        """Those entries of a block that the plan knows, laid over what is written."""
         known = self.plan.planned.get(address)
         if known is None:
-            return written
+            return {}
         planned = self.reader.entries(known)
-        return written | {
-            name: _entry(written.get(name), planned, name, header) for name in planned
-        }
+        return {name: _entry(written, planned, name, header) for name in planned}
 
 
 def _keys(plan: Plan) -> dict[str, list[str | int]]:
@@ -84,12 +82,12 @@ def _keys(plan: Plan) -> dict[str, list[str | int]]:
 
 
 def _entry(
-    written: Callable[[], Value] | None, planned: BlockEntries, name: str, header: Span
+    written: BodyEntries, planned: BlockEntries, name: str, header: Span
 ) -> Callable[[], Value]:
     def value() -> Value:
-        if written is None:
+        if name not in written:
             return relocate(planned[name], header)
-        return overlay(planned[name], written())
+        return overlay(planned[name], written[name])
 
     return value
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from iam_preflight.resources import Provider
 from iam_preflight.terraform import tree
 from iam_preflight.terraform.configuration import alias_of
-from iam_preflight.terraform.resources import body_entries
-from iam_preflight.values import LazyEntries, Mapping
+from iam_preflight.terraform.resources import BodyEntries, entries_in
+from iam_preflight.values import Mapping
 
 if TYPE_CHECKING:
     from iam_preflight.terraform.configuration import Module
@@ -20,7 +20,7 @@ def own_providers(module: Module, scope: Scope, passed: dict[str, Provider]) -> 
     providers = dict(passed)
     for (name, _), block in module.providers.items():
         alias = alias_of(block)
-        settings = Mapping(LazyEntries(body_entries(block.body, scope)), block.span)
+        settings = Mapping(BodyEntries(entries_in(block.body), scope), block.span)
         key = f"{name}.{alias}" if alias else name
         providers[key] = Provider(alias, settings, block.header)
     return providers

@@ -1,8 +1,9 @@
 """HCL files parsed by another process, while this one loads its rules and evaluates.
 
-The other one is a copy of this (`fork`) that goes through the files in the order of a scan and
-sends the tree of each; from the back as soon as this one has caught up. Both see in one piece of
-memory which files somebody has begun with: what the other one has not, this one parses itself.
+The other one is a copy of this (`fork`) that goes through the files in the order in which they
+will be asked for and sends the tree of each; it leaves a few out whenever this one has caught up.
+Both see in one piece of memory which files somebody has begun with: what the other one has not,
+this one parses itself.
 A file with anything wrong in it is left to this one, and so is all that the other one has not
 sent when it ends, whatever it ended of.
 """
@@ -23,15 +24,17 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from iam_preflight.discovery import FolderTree, inventory_of
+from iam_preflight.discovery import FolderTree, Workspace, inventory_of
 from iam_preflight.knowledge.resource_types import resource_types
 from iam_preflight.source import SourceFile
+from iam_preflight.terraform.configuration import sources_in
+from iam_preflight.terraform.roots import order_of_use, possible_calls
 from iam_preflight.terraform.tree import Body, Complaints, File
 from iam_preflight.tracing import TracedTree
 from iam_preflight.workers import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from iam_preflight.discovery import Tree
     from iam_preflight.errors import Problem
@@ -41,6 +44,13 @@ WORTH_IT = 12
 """Files from which on another process is faster."""
 AT_ONCE = 100
 """Files of which the expressions are sent, too: not all will be asked for, and all take memory."""
+
+AHEAD = 8
+"""Files that are left to the first process when it has caught up."""
+FAR_AHEAD = 24
+"""Files that nobody has asked for yet from which on there is time to do more with the next."""
+LOWERED = frozenset({"locals"})
+"""Types of blocks of which most expressions will be asked for: they are sent when there is time."""
 
 _SLOTS = 1 << 16
 _SLOT = struct.Struct("<I")
@@ -103,14 +113,14 @@ class ReadAhead:
             return None
         while self._poll.poll(0) and self._receive():
             pass  # the other one must not wait
-        if source.path not in self._sent:
-            self._begun.is_caught_up = True
-            if self._begun.begin(source.path):
-                return None
+        if source.path not in self._sent and self._begun.begin(source.path):
+            return None
         while source.path not in self._sent:
+            self._begun.is_caught_up = True
             if not self._receive():
                 return None
         digest, data = self._sent.pop(source.path)
+        self._begun.taken += 1
         if not data or digest != hash(source.data):
             return None
         return _Opener(data, source, problems).file()
@@ -147,16 +157,27 @@ class _Begun:
     """
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _SLOTS * _SLOT.size + 1)
+        self._memory = mmap.mmap(-1, _SLOTS * _SLOT.size + _SLOT.size + 1)
 
     @property
     def is_caught_up(self) -> bool:
-        """Whether the first process has come to where the other one is."""
+        """Whether the first process has had to wait for the other one."""
         return self._memory[-1] == 1
 
     @is_caught_up.setter
     def is_caught_up(self, value: bool) -> None:
         self._memory[-1] = value
+
+    @property
+    def taken(self) -> int:
+        """How many files the first process has taken over from the other one."""
+        (count,) = _SLOT.unpack_from(self._memory, _SLOTS * _SLOT.size)
+        assert isinstance(count, int)
+        return count
+
+    @taken.setter
+    def taken(self, value: int) -> None:
+        _SLOT.pack_into(self._memory, _SLOTS * _SLOT.size, value)
 
     def begin(self, path: str) -> bool:
         """Whether nobody had begun with a file; from now on somebody has."""
@@ -190,21 +211,37 @@ def _parse_all(
     tree: FolderTree, files: Sequence[str], begun: _Begun, stream: io.RawIOBase | io.FileIO
 ) -> None:
     _halve_the_stack()
-    left = deque(files)
+    workspace = Workspace(tree)
+    left = deque(_in_order_of_use(workspace, files))
     sent = 0
     while left:
-        # from the front as long as one is ahead; then from the back, so that nobody waits
-        path = left.pop() if begun.is_caught_up else left.popleft()
-        if path.endswith(SUFFIXES) and begun.begin(path):
-            try:
-                data = tree.read(path)
-                has_time = sent < AT_ONCE and not begun.is_caught_up
-                parsed = _parsed(SourceFile(path, data), has_time=has_time)
-            except Exception:  # noqa: BLE001  it will be seen, and told, where it is parsed again
-                data = parsed = b""
+        if begun.is_caught_up:
+            left.rotate(-AHEAD)
+            begun.is_caught_up = False
+        path = left.popleft()
+        if begun.begin(path):
+            data = parsed = b""
+            # what goes wrong will be seen, and told, where it is parsed again
+            with contextlib.suppress(Exception):
+                source = workspace.source(path)
+                if source is not None:
+                    lowered = LOWERED if sent - begun.taken > FAR_AHEAD else ()
+                    data = source.data
+                    parsed = _parsed(source, lowered, is_whole=sent < AT_ONCE)
             sent += 1
             name = os.fsencode(path)
             _write(stream, _HEAD.pack(len(name), len(parsed), hash(data)) + name + parsed)
+
+
+def _in_order_of_use(workspace: Workspace, files: Sequence[str]) -> Iterator[str]:
+    """The HCL files among some, each once."""
+    wanted = dict.fromkeys(path for path in files if path.endswith(SUFFIXES))
+    for directory in order_of_use(possible_calls(workspace, files)):
+        for source in sources_in(workspace, directory):
+            if source.path in wanted:
+                del wanted[source.path]
+                yield source.path
+    yield from wanted
 
 
 def _halve_the_stack() -> None:
@@ -220,16 +257,16 @@ def _write(stream: io.RawIOBase | io.FileIO, data: bytes) -> None:
         left = left[stream.write(left) :]
 
 
-def _parsed(source: SourceFile, *, has_time: bool) -> bytes:
+def _parsed(source: SourceFile, lowered: Collection[str], *, is_whole: bool) -> bytes:
     """The tree of a file as bytes; none where anything is wrong in it.
 
-    Who has time lowers expressions, too, of which not all will be asked for.
+    In a whole one all expressions are lowered, else those in blocks of some types.
     """
     from iam_preflight.terraform.syntax import parse_file
 
     problems: list[Problem] = []
-    file = parse_file(source, problems, resource_types().is_relevant)
-    if has_time:
+    file = parse_file(source, problems, resource_types().is_relevant, lowered)
+    if is_whole:
         for body in _bodies(file):
             for attribute in body.attributes.values():
                 attribute.lower_if_possible()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
@@ -33,6 +32,7 @@ from iam_preflight.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Mapping as MappingABC
 
     from iam_preflight.resources import Provider
     from iam_preflight.source import Span
@@ -45,6 +45,10 @@ META_ARGUMENTS = frozenset(
     {"count", "for_each", "provider", "depends_on", "lifecycle", "provisioner", "connection"}
 )
 RENEWAL = "replace_triggered_by"
+
+
+Entry: TypeAlias = "Attribute | tuple[Block, ...] | Callable[[], Value]"
+"""What an entry is worked out of: an argument, the nested blocks of a type, or something else."""
 
 
 class Places(Struct, frozen=True):
@@ -61,7 +65,25 @@ class Places(Struct, frozen=True):
         return Places(block.span, keys)
 
 
-class BlockEntries(LazyEntries):
+class BodyEntries(LazyEntries):
+    """The arguments and nested blocks of a body, in a scope."""
+
+    __slots__ = ("scope",)
+
+    def __init__(self, pending: MappingABC[str, Entry], scope: Scope | None) -> None:
+        super().__init__(pending)
+        self.scope = scope
+
+    def _worked_out(self, pending: Entry) -> Value:
+        if callable(pending):
+            return pending()
+        assert self.scope is not None
+        if isinstance(pending, tuple):
+            return nested_blocks(pending, self.scope)
+        return _attribute_value(pending, self.scope)
+
+
+class BlockEntries(BodyEntries):
     """The entries of a resource or data block, and the attributes that AWS will fill in."""
 
     __slots__ = (
@@ -71,7 +93,6 @@ class BlockEntries(LazyEntries):
         "is_data",
         "key_spans",
         "provider",
-        "scope",
         "span",
         "type",
     )
@@ -80,7 +101,7 @@ class BlockEntries(LazyEntries):
         self,
         address: str,
         resource_type: str,
-        pending: dict[str, Callable[[], Value]],
+        pending: MappingABC[str, Entry],
         provider: Provider,
         places: Places,
         scope: Scope | None,
@@ -88,21 +109,20 @@ class BlockEntries(LazyEntries):
         is_data: bool,
         body: Body | None = None,
     ) -> None:
-        super().__init__(pending)
+        super().__init__(pending, scope)
         self.body = body
         self.address = address
         self.span = places.span
         self.key_spans = places.keys
         self.type = resource_type
         self.provider = provider
-        self.scope = scope
         self.is_data = is_data
         self.document: Value | None = None
         """A data block's policy document once it is worked out, so that it is built once."""
 
     def extend(self, pending: dict[str, Callable[[], Value]]) -> None:
         """Adds entries that are made with the entries themselves at hand."""
-        self._pending.update(pending)
+        self._pending = {**self._pending, **pending}
 
     def defaults_behind(self, name: str) -> set[str]:
         """The variables of the root, left at their defaults, that an argument may hang on."""
@@ -129,25 +149,23 @@ class BlockEntries(LazyEntries):
         return computed_attribute(self, name, span)
 
 
-def body_entries(body: Body, scope: Scope) -> dict[str, Callable[[], Value]]:
-    """What a block holds, each to be evaluated on demand: attributes and nested blocks."""
-    pending: dict[str, Callable[[], Value]] = {}
-    for name, attribute in body.attributes.items():
-        if name not in META_ARGUMENTS:
-            pending[name] = functools.partial(_attribute_value, attribute, scope)
+def entries_in(body: Body) -> dict[str, Entry]:
+    """What a block holds, for `BodyEntries`: attributes and nested blocks."""
+    found: dict[str, Entry] = {
+        name: attribute for name, attribute in body.attributes.items() if name not in META_ARGUMENTS
+    }
     for block in body.blocks_of("lifecycle"):
         # what a resource is renewed with says how long it lives
         renewal = block.body.attributes.get(RENEWAL)
         if renewal is not None:
-            pending[RENEWAL] = functools.partial(_attribute_value, renewal, scope)
+            found[RENEWAL] = renewal
     groups: dict[str, list[Block]] = {}
     for block in body.blocks:
         name = nested_name(block)
         if name not in META_ARGUMENTS:
             groups.setdefault(name, []).append(block)
-    for name, blocks in groups.items():
-        pending[name] = functools.partial(nested_blocks, blocks, scope)
-    return pending
+    found.update((name, tuple(blocks)) for name, blocks in groups.items())
+    return found
 
 
 def _attribute_value(attribute: Attribute, scope: Scope) -> Value:
@@ -159,7 +177,7 @@ def _attribute_value(attribute: Attribute, scope: Scope) -> Value:
     return value
 
 
-def nested_blocks(blocks: list[Block], scope: Scope) -> Value:
+def nested_blocks(blocks: tuple[Block, ...], scope: Scope) -> Value:
     """Nested blocks of one type as a list of objects, `dynamic` ones expanded."""
     items: list[Value] = []
     rest: Value | None = None
@@ -175,7 +193,8 @@ def nested_blocks(blocks: list[Block], scope: Scope) -> Value:
 
 def _block_object(block: Block, scope: Scope) -> Mapping:
     places = Places.of(block)
-    return Mapping(LazyEntries(body_entries(block.body, scope)), places.span, places.keys)
+    entries = BodyEntries(entries_in(block.body), scope)
+    return Mapping(entries, places.span, places.keys)
 
 
 def _dynamic(block: Block, scope: Scope) -> tuple[list[Value], Value | None]:

@@ -3,14 +3,69 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, TypeAlias
 
-from iam_preflight.terraform.configuration import JSON_SUFFIXES, NATIVE_SUFFIXES
+from iam_preflight.terraform.configuration import SUFFIXES, local_target, sources_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from iam_preflight.discovery import Workspace
     from iam_preflight.terraform.configuration import Configuration
+
+_LOCAL = re.compile(rb'"(\.\.?(?:/[^"\n]*)?)"')
+"""Text that may be the source of a call of a module in the tree, in HCL and in JSON."""
+_DISGUISED = re.compile(rb'"(?:\.{0,2}\\[uU/]|\.\.?/[^"\n]*(?:[\\\x80-\xff]|\$\$\{|%%\{))')
+"""Text that may be one, but that has to be parsed to see which folder it names."""
+
+
+Calls: TypeAlias = "dict[str, set[str]]"
+"""For each folder with Terraform those that it calls, or may call."""
+
+
+def possible_calls(workspace: Workspace, files: Iterable[str]) -> Calls:
+    """The calls in the tree, and perhaps others, told by a look at the text of the files.
+
+    None at all where a text would have to be parsed to tell which folder it names.
+    """
+    calls: Calls = {}
+    for directory in _directories(files):
+        for source in sources_in(workspace, directory):
+            if _DISGUISED.search(source.data):
+                return {}
+            targets = calls.setdefault(directory, set())
+            for text in {found.decode() for found in _LOCAL.findall(source.data)}:
+                target = local_target(workspace, directory, text)
+                if target is not None and target != directory:
+                    targets.add(target)
+    return calls
+
+
+def sure_roots(calls: Calls, called: Iterable[str] = ()) -> list[str]:
+    """Folders that `find_roots` will find among the roots, those that reach most others first.
+
+    They can be evaluated before everything has been parsed. `calls` are all that are possible.
+    """
+    sure = calls.keys() - set(called).union(*calls.values())
+    return sorted(sorted(sure), key=lambda root: len(_reached([root], calls)), reverse=True)
+
+
+def order_of_use(calls: Calls) -> Iterator[str]:
+    """Folders in the order in which the evaluation of sure roots comes to them, each once.
+
+    What the first one needs comes last: whoever evaluates is there before anybody else.
+    """
+    seen: set[str] = set()
+    first: list[str] = []
+    for root in sure_roots(calls):
+        new = [root, *sorted(_reached([root], calls) - {root} - seen)]
+        seen.update(new)
+        if first:
+            yield from new
+        else:
+            first = new
+    yield from first
 
 
 def find_roots(
@@ -21,11 +76,7 @@ def find_roots(
     Modules that call each other in a circle have no root; one of them is taken as such, so that
     nothing is passed over in silence.
     """
-    suffixes = (*NATIVE_SUFFIXES, *JSON_SUFFIXES)
-    directories = sorted(
-        {posixpath.dirname(path) or "." for path in files if path.endswith(suffixes)}
-    )
-    present = [d for d in directories if configuration.module(d) is not None]
+    present = [d for d in _directories(files) if configuration.module(d) is not None]
     calls = {directory: _called(configuration, directory) for directory in present}
     inner = {target for targets in calls.values() for target in targets} | set(called)
     roots = [directory for directory in present if directory not in inner]
@@ -37,6 +88,10 @@ def find_roots(
     return sorted(roots)
 
 
+def _directories(files: Iterable[str]) -> list[str]:
+    return sorted({posixpath.dirname(path) or "." for path in files if path.endswith(SUFFIXES)})
+
+
 def _called(configuration: Configuration, directory: str) -> set[str]:
     module = configuration.module(directory)
     assert module is not None
@@ -44,7 +99,7 @@ def _called(configuration: Configuration, directory: str) -> set[str]:
     return {target for target in targets if target is not None and target != directory}
 
 
-def _reached(starts: Iterable[str], calls: dict[str, set[str]]) -> set[str]:
+def _reached(starts: Iterable[str], calls: Calls) -> set[str]:
     found: set[str] = set()
     stack = list(starts)
     while stack:

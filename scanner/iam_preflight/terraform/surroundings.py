@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iam_preflight.resources import Resource
-from iam_preflight.terraform.resources import Places, body_entries
-from iam_preflight.values import LazyEntries, Mapping, Reference
+from iam_preflight.terraform.resources import BodyEntries, Places, entries_in
+from iam_preflight.values import Mapping, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ def _resource(
     instance: ModuleInstance, block: Block, kind: str, address: str, name: str
 ) -> Resource:
     places = Places.of(block)
-    entries = LazyEntries(body_entries(block.body, instance.scope))
+    entries = BodyEntries(entries_in(block.body), instance.scope)
     return Resource(
         address=address,
         type=kind,

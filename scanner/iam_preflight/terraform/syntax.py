@@ -17,6 +17,8 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from iam_preflight.source import SourceFile, Span
 from iam_preflight.terraform.expressions import ExpressionReader, parse_value
 from iam_preflight.terraform.syntax_trees import items_of, parse
@@ -30,11 +32,12 @@ from iam_preflight.terraform.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from tree_sitter import Node
 
     from iam_preflight.errors import Problem
+    from iam_preflight.terraform.tree import Expression
 
 BOM = b"\xef\xbb\xbf"
 
@@ -52,18 +55,22 @@ def _nothing(_resource_type: str) -> bool:
 
 
 def parse_file(
-    source: SourceFile, problems: list[Problem], is_wanted: Callable[[str], bool] = _nothing
+    source: SourceFile,
+    problems: list[Problem],
+    is_wanted: Callable[[str], bool] = _nothing,
+    lowered: Collection[str] = (),
 ) -> File:
     """Top-level blocks and attributes of one file; `is_wanted` tells the types of resources.
 
-    What does not parse joins the problems: some of it now, some when a block is lowered.
+    What does not parse joins the problems: some of it now, some when a block is lowered. In
+    blocks of the `lowered` types expressions are lowered now, too.
     """
     complaints = Complaints(problems)
     if not source.is_ascii:
         _check_encoding(source, complaints)
     start = len(BOM) if source.data.startswith(BOM) else 0
     text = Span(source, start, len(source.data))
-    body = parse_items(text, complaints, is_wanted)
+    body = parse_items(text, complaints, is_wanted, lowered)
     if body is None:
         from iam_preflight.terraform.recovery import recover
 
@@ -72,7 +79,10 @@ def parse_file(
 
 
 def parse_items(
-    text: Span, complaints: Complaints, is_wanted: Callable[[str], bool] = _nothing
+    text: Span,
+    complaints: Complaints,
+    is_wanted: Callable[[str], bool] = _nothing,
+    lowered: Collection[str] = (),
 ) -> Body | None:
     """The blocks and attributes of a text; None when it does not parse."""
     source = text.source
@@ -81,7 +91,7 @@ def parse_items(
     root = parse(data)
     if root.has_error:
         return None
-    reader = _Reader(source, data, text.start, complaints, is_wanted)
+    reader = _Reader(source, data, text.start, complaints, is_wanted, lowered)
     try:
         return reader.items(root, text, is_lazy=True)
     except _BrokenHeader:
@@ -115,7 +125,7 @@ def _check_encoding(source: SourceFile, complaints: Complaints) -> None:
 class _Reader(ExpressionReader):
     """Turns tree-sitter's nodes over `data` into blocks and attributes."""
 
-    __slots__ = ("is_wanted",)
+    __slots__ = ("is_wanted", "lowered")
 
     def __init__(
         self,
@@ -124,11 +134,13 @@ class _Reader(ExpressionReader):
         base: int,
         complaints: Complaints,
         is_wanted: Callable[[str], bool] = _nothing,
+        lowered: Collection[str] = (),
     ) -> None:
         super().__init__(source, data, base, complaints)
         self.is_wanted = is_wanted
+        self.lowered = lowered
 
-    def items(self, parent: Node, span: Span, *, is_lazy: bool) -> Body:
+    def items(self, parent: Node, span: Span, *, is_lazy: bool, is_lowered: bool = False) -> Body:
         """The attributes and blocks directly under a node; top-level ones are lowered later."""
         attributes: dict[str, Attribute] = {}
         blocks: list[Block] = []
@@ -144,7 +156,7 @@ class _Reader(ExpressionReader):
             if kind == "block":
                 blocks.append(self.block(node, start, end, is_lazy=is_lazy))
                 continue
-            attribute = self.attribute(node, start, end)
+            attribute = self.attribute(node, start, end, is_lowered=is_lowered)
             if attribute.name in attributes:
                 self.complain(f'"{attribute.name}" is set twice', start, end)
             else:
@@ -174,7 +186,8 @@ class _Reader(ExpressionReader):
             if self._is_used_at_once(block_type, labels):
                 # what goes wrong here is said when it goes wrong again
                 with contextlib.suppress(RecursionError, _BrokenHeader):
-                    body = self.items(node, span, is_lazy=False)
+                    is_lowered = block_type in self.lowered
+                    body = self.items(node, span, is_lazy=False, is_lowered=is_lowered)
         else:
             body = self.items(node, span, is_lazy=False)
         return Block(block_type, tuple(labels), span, place, body)
@@ -202,7 +215,7 @@ class _Reader(ExpressionReader):
         if b"${" in raw or b"%{" in raw:
             self.complain("a block's label cannot hold an interpolation", start, end)
 
-    def attribute(self, node: Node, start: int, end: int) -> Attribute:
+    def attribute(self, node: Node, start: int, end: int, *, is_lowered: bool) -> Attribute:
         found = _NAME.match(self.data, start, end)
         if found is not None:
             name, at = found.span(1), found.end()
@@ -214,8 +227,18 @@ class _Reader(ExpressionReader):
             self.data[slice(*name)].decode("utf-8", "replace"),
             self.between(start, end),
             self.between(*name),
-            functools.partial(parse_value, value, self.complaints),
+            self.expression(node.children[-1]) if is_lowered else _Later(value, self.complaints),
         )
+
+
+class _Later(Struct, frozen=True, gc=False):
+    """Lowers an expression when it is called; there are many, and a partial is larger."""
+
+    span: Span
+    complaints: Complaints
+
+    def __call__(self) -> Expression:
+        return parse_value(self.span, self.complaints)
 
 
 def _parse_block_again(span: Span, complaints: Complaints) -> Body:

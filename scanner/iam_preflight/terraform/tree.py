@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------- expressions
 
 
-class Literal(Struct, frozen=True):
+class Literal(Struct, frozen=True, gc=False):
     value: Scalar
     span: Span
 
 
-class Interpolation(Struct, frozen=True):
+class Interpolation(Struct, frozen=True, gc=False):
     expression: Expression
     span: Span
 
 
-class IfDirective(Struct, frozen=True):
+class IfDirective(Struct, frozen=True, gc=False):
     condition: Expression
     then: tuple[TemplatePart, ...]
     otherwise: tuple[TemplatePart, ...]
     span: Span
 
 
-class ForDirective(Struct, frozen=True):
+class ForDirective(Struct, frozen=True, gc=False):
     key: str | None
     value: str
     collection: Expression
@@ -51,31 +51,31 @@ class ForDirective(Struct, frozen=True):
     span: Span
 
 
-class Template(Struct, frozen=True):
+class Template(Struct, frozen=True, gc=False):
     parts: tuple[TemplatePart, ...]
     span: Span
 
 
-class Variable(Struct, frozen=True):
+class Variable(Struct, frozen=True, gc=False):
     """The root of a reference: `var`, `local`, a resource type, a loop variable."""
 
     name: str
     span: Span
 
 
-class GetAttribute(Struct, frozen=True):
+class GetAttribute(Struct, frozen=True, gc=False):
     operand: Expression
     name: str
     span: Span
 
 
-class Index(Struct, frozen=True):
+class Index(Struct, frozen=True, gc=False):
     operand: Expression
     key: Expression
     span: Span
 
 
-class Splat(Struct, frozen=True):
+class Splat(Struct, frozen=True, gc=False):
     """`operand[*]` or `operand.*`; `each` is the rest of the chain, over `Variable("*")`."""
 
     operand: Expression
@@ -86,44 +86,44 @@ class Splat(Struct, frozen=True):
 SPLAT_ITEM = "*"
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     name: str
     arguments: tuple[Expression, ...]
     spreads_last: bool
     span: Span
 
 
-class Conditional(Struct, frozen=True):
+class Conditional(Struct, frozen=True, gc=False):
     condition: Expression
     then: Expression
     otherwise: Expression
     span: Span
 
 
-class Unary(Struct, frozen=True):
+class Unary(Struct, frozen=True, gc=False):
     operator: str
     operand: Expression
     span: Span
 
 
-class Binary(Struct, frozen=True):
+class Binary(Struct, frozen=True, gc=False):
     operator: str
     left: Expression
     right: Expression
     span: Span
 
 
-class Tuple(Struct, frozen=True):
+class Tuple(Struct, frozen=True, gc=False):
     items: tuple[Expression, ...]
     span: Span
 
 
-class Object(Struct, frozen=True):
+class Object(Struct, frozen=True, gc=False):
     entries: tuple[tuple[Expression, Expression], ...]
     span: Span
 
 
-class ForTuple(Struct, frozen=True):
+class ForTuple(Struct, frozen=True, gc=False):
     key: str | None
     value: str
     collection: Expression
@@ -132,7 +132,7 @@ class ForTuple(Struct, frozen=True):
     span: Span
 
 
-class ForObject(Struct, frozen=True):
+class ForObject(Struct, frozen=True, gc=False):
     key: str | None
     value: str
     collection: Expression
@@ -143,7 +143,7 @@ class ForObject(Struct, frozen=True):
     span: Span
 
 
-class Broken(Struct, frozen=True):
+class Broken(Struct, frozen=True, gc=False):
     """A part that did not parse; it evaluates to a hole."""
 
     span: Span
@@ -229,6 +229,11 @@ class Attribute:
 
     def __repr__(self) -> str:
         return f"Attribute({self.name} at {self.span})"
+
+    @property
+    def is_lowered(self) -> bool:
+        """Whether the expression is at hand."""
+        return self._expression is not None
 
     def lower_if_possible(self) -> None:
         """Lowers the expression now, unless it is too deep for what is left of the stack."""

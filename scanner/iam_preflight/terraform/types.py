@@ -176,10 +176,10 @@ def _convert_arms(value: Choice, wanted: Type, default_of: DefaultOf) -> Value:
 
 def to_primitive(value: Value, kind: Kind) -> Value:
     """A string, number or bool; raises `ConversionError`."""
+    if kind is Kind.STRING and isinstance(value, Known) and isinstance(value.value, str):
+        return value
     match kind, value:
         case Kind.STRING, Text() | Json():
-            return value
-        case Kind.STRING, Known(value=str()):
             return value
         case Kind.STRING, Known(value=bool(is_true)):
             return replace(value, value="true" if is_true else "false")

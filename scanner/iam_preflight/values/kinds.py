@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingABC
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 
@@ -43,7 +43,7 @@ class Reason(Enum):
     SECRET = "dynamic reference to a secret"  # noqa: S105
 
 
-class Reference(Struct, frozen=True):
+class Reference(Struct, frozen=True, gc=False):
     """An attribute of a node of the graph: `aws_iam_role.ci` and `arn`."""
 
     address: str
@@ -55,7 +55,7 @@ class Reference(Struct, frozen=True):
         return f"{self.address}.{self.attribute}" if self.attribute else self.address
 
 
-class Assumption(Struct, frozen=True):
+class Assumption(Struct, frozen=True, gc=False):
     """What is taken for granted where nobody can decide here.
 
     `holds` is one side of a condition (`IsProd` is true), or one value of a thing that may have
@@ -78,7 +78,7 @@ class Assumption(Struct, frozen=True):
 Assumptions: TypeAlias = tuple[Assumption, ...]
 
 
-class Fragment(Struct, frozen=True):
+class Fragment(Struct, frozen=True, gc=False):
     """Known text and where it was written."""
 
     text: str
@@ -86,7 +86,7 @@ class Fragment(Struct, frozen=True):
     sensitive: bool = False
 
 
-class Known(Struct, frozen=True):
+class Known(Struct, frozen=True, gc=False):
     value: Scalar
     span: Span
     fragments: tuple[Fragment, ...] = ()
@@ -95,14 +95,14 @@ class Known(Struct, frozen=True):
     sensitive: bool = False
 
 
-class Absent(Known, frozen=True):
+class Absent(Known, frozen=True, gc=False):
     """The arm of a `Choice` inside a collection in which the item or entry is not there.
 
     It is a null to whoever does not care for the difference.
     """
 
 
-class Unknown(Struct, frozen=True):
+class Unknown(Struct, frozen=True, gc=False):
     reason: Reason
     label: str
     """What stands there: `var.bucket`, `data.aws_caller_identity.current.account_id`."""
@@ -121,7 +121,7 @@ class Unknown(Struct, frozen=True):
         return f"{self.label}: {self.reason.value}"
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, gc=False):
     parts: tuple[Fragment | Unknown, ...]
     span: Span
     reference: Reference | None = None
@@ -211,23 +211,31 @@ class LazyEntries(MappingABC[str, Value]):
 
     __slots__ = ("_pending", "_values")
 
-    def __init__(self, pending: dict[str, Callable[[], Value]]) -> None:
-        self._pending: dict[str, Callable[[], Value] | None] = dict(pending)
-        self._values: dict[str, Value] = {}
+    def __init__(self, pending: MappingABC[str, Any]) -> None:
+        """`pending` is not changed: several may have it in common."""
+        self._pending = pending
+        self._values: dict[str, Value | None] = {}
+        """None for what is being worked out."""
 
     def __getitem__(self, key: str) -> Value:
         value = self._values.get(key)
-        if value is None:
-            evaluate = self._pending[key]
-            if evaluate is None:
-                raise CycleError(key)
-            self._pending[key] = None
-            try:
-                value = evaluate()
-            except BaseException:
-                self._pending[key] = evaluate
-                raise
-            self._values[key] = value
+        if value is not None:
+            return value
+        if key in self._values:
+            raise CycleError(key)
+        pending = self._pending[key]
+        self._values[key] = None
+        try:
+            value = self._worked_out(pending)
+        except BaseException:
+            del self._values[key]
+            raise
+        self._values[key] = value
+        return value
+
+    def _worked_out(self, pending: Any) -> Value:
+        """The value of an entry: of what is called for it, unless there is a shorter way."""
+        value: Value = pending()
         return value
 
     def get(  # type: ignore[override]
@@ -240,7 +248,8 @@ class LazyEntries(MappingABC[str, Value]):
         """Other entries, with what was worked out of those that are still the same."""
         entries = LazyEntries(pending)
         for key in kept & self._values.keys():
-            entries._values[key] = self._values[key]
+            if self._values[key] is not None:
+                entries._values[key] = self._values[key]
         return entries
 
     def __iter__(self) -> Iterator[str]:

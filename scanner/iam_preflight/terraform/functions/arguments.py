@@ -144,8 +144,8 @@ class Invocation:
 
     def see(self, value: Value) -> None:
         """Takes note of a value that the result will tell something about."""
-        if not self.sensitive and isinstance(value, Known | Unknown | Text | Listing | Mapping):
-            self.sensitive = value.sensitive
+        if not self.sensitive:
+            self.sensitive = getattr(value, "sensitive", False)  # a `Choice` and a `Json` have none
 
     def text(self, value: Value) -> str:
         self.see(value)
