@@ -8,8 +8,6 @@ again by the rest of its fingerprint.
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ from msgspec import Struct
 from iam_preflight.digests import sha256
 from iam_preflight.discovery import read_regular
 from iam_preflight.errors import UsageError
+from iam_preflight.late_patterns import late
 from iam_preflight.writing import open_output
 
 if TYPE_CHECKING:
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 FILE_NAME = ".iam-preflight-baseline.json"
 VERSION = 1
 
-_INDEX = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]*)\]')
-_NOISE = re.compile(r"[\s\"',;]+")
+_INDEX = late(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]*)\]')
+_NOISE = late(r"[\s\"',;]+")
 
 
 class Fingerprint(Struct, frozen=True, order=True):
@@ -172,6 +171,8 @@ def read_baseline(path: Path) -> tuple[Entry, ...]:
 
 def write_baseline(path: Path, entries: Iterable[Entry]) -> None:
     """One line a finding, sorted, so that changes read well in reviews."""
+    import json
+
     lines = [json.dumps(msgspec.to_builtins(entry), ensure_ascii=False) for entry in entries]
     body = ",\n  ".join(lines)
     text = f'{{"version": {VERSION}, "findings": [\n  {body}\n]}}\n'

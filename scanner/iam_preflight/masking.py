@@ -7,7 +7,6 @@ too, and masked wherever they stand. Short ones are not: every `prod` would go.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -57,6 +56,8 @@ class Secrets:
     def add(self, text: str) -> None:
         text = text.strip()
         if SHORTEST <= len(text) <= MAX_LENGTH and len(self._texts) < MAX_TEXTS:
+            import json
+
             written = json.dumps(text, ensure_ascii=False)[1:-1]
             for line in (text, written, *text.splitlines()):
                 if len(line.strip()) >= SHORTEST and line.strip() not in self._texts:

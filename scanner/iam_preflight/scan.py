@@ -433,8 +433,9 @@ def _with_account(
 
 WORTH_SHARING = 60
 """Policies and principals from which on several processes are faster than one."""
-LONGEST = ("ESC", "LEAST", "AUDIT", "WILD", "EXT", "CRED")
-"""Families of rules in the order in which to begin: what takes longest would end last."""
+TOGETHER = (("ESC",), ("LEAST", "WILD", "MFA"), ("EXT", "CRED", "ROLE"), ("SEG",), ("BOUND",))
+"""Families of rules that one process does well to take together: they need the same things worked
+out. In the order in which to begin: what takes longest would end last."""
 
 
 def run_rules(
@@ -477,11 +478,13 @@ def _work_out(graph: Graph, timeout: float) -> None:
 
 
 def _tasks(rules: Sequence[Rule]) -> list[list[int]]:
-    """The numbers of the rules of each family, which need the same things worked out."""
-    families: dict[str, list[int]] = {name: [] for name in LONGEST}
+    """The numbers of the rules of each family, or of several that belong together."""
+    tasks: dict[str, list[int]] = {group[0]: [] for group in TOGETHER}
+    first = {family: group[0] for group in TOGETHER for family in group}
     for number, rule in enumerate(rules):
-        families.setdefault(rule.family(), []).append(number)
-    return [numbers for numbers in families.values() if numbers]
+        family = rule.family()
+        tasks.setdefault(first.get(family, family), []).append(number)
+    return [numbers for numbers in tasks.values() if numbers]
 
 
 def _judged(rule: Rule, graph: Graph, problems: list[Problem], timeout: float) -> list[Finding]:

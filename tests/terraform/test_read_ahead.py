@@ -242,7 +242,7 @@ def test_expressions_are_sent_where_there_is_time(
         assert values is not None
         assert role is not None
         assert values.attributes["name3"].is_lowered is is_sent
-        assert not role.attributes["name"].is_lowered
+        assert role.attributes["name"].is_lowered is is_sent
         assert outline(file) == outline(parse_file(source, []))
 
 

@@ -6,10 +6,10 @@ attribute says what is data.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from iam_preflight.knowledge.attribute_grants import attribute_grants
+from iam_preflight.late_patterns import late
 from iam_preflight.policy.document import (
     Condition,
     Document,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from iam_preflight.source import Span
     from iam_preflight.values import Assumptions, Mapping, Unknown, Value
 
-_SERVICE = re.compile(r"[a-z0-9.-]+\.(?:amazonaws\.com(?:\.cn)?|amazon\.com|aws\.internal)")
-_ACCOUNTS = re.compile(r"\d{12}(?:\s*,\s*\d{12})+")
+_SERVICE = late(r"[a-z0-9.-]+\.(?:amazonaws\.com(?:\.cn)?|amazon\.com|aws\.internal)")
+_ACCOUNTS = late(r"\d{12}(?:\s*,\s*\d{12})+")
 
 
 def granted_by(resource: Resource) -> Document | None:

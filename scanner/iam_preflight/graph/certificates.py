@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import datetime as dt
 import re
@@ -21,6 +20,8 @@ def ends_on(pem: str) -> dt.date | None:
     found = _PEM.search(pem)
     if found is None:
         return None
+    import base64
+
     try:
         der = base64.b64decode(found[1])
     except (binascii.Error, ValueError):

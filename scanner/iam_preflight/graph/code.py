@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from iam_preflight.late_patterns import late
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from iam_preflight.resources import Resource
     from iam_preflight.values import Value
 
-_S3_URL = re.compile(r"(?:s3://|https://s3[^/]*/)(?P<bucket>[^/]+)/(?P<key>.+)")
+_S3_URL = late(r"(?:s3://|https://s3[^/]*/)(?P<bucket>[^/]+)/(?P<key>.+)")
 _ECR_IMAGE = late(
     r"(?P<account>\d{12}|«[^»]*»)\.dkr\.ecr\.(?P<region>[^.]+)\.[^/]+/(?P<name>[^:@]+)"
 )

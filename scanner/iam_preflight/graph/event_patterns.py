@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-opera
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from iam_preflight.graph.filter_patterns import fits
@@ -109,6 +108,8 @@ def _numeric(value: list[Any], found: object) -> bool:
 
 
 def _cidr(value: str, found: object) -> bool:
+    import ipaddress
+
     try:
         return ipaddress.ip_address(str(found)) in ipaddress.ip_network(value, strict=False)
     except ValueError:

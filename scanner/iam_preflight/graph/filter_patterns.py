@@ -10,7 +10,6 @@ fields of a record, `?StopLogging ?DeleteTrail` at its text. A pattern that cann
 from __future__ import annotations
 
 import functools
-import json
 import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -78,6 +77,8 @@ def _terms(text: str) -> Test:
         target.append(quoted or word)
 
     def test(record: Mapping[str, Any]) -> bool:
+        import json
+
         whole = json.dumps(record)
         return (
             all(term in whole for term in every)

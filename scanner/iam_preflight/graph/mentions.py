@@ -8,11 +8,11 @@ refer to it, its own block and the blocks that tie it to others left out.
 
 from __future__ import annotations
 
-import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from iam_preflight.graph.words import Words, key_of
+from iam_preflight.late_patterns import late
 from iam_preflight.resources import Framework
 from iam_preflight.stretches import Stretches
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 MIN_NAME = 5
 """Shorter names are words that stand in files for other reasons."""
 MIN_PART = 10
-_NAME = re.compile(
+_NAME = late(
     rb"(?m)^\s*(?:name|ManagedPolicyName|GroupName|UserName|RoleName)\s*[=:]\s*"
     rb"(?:(?P<reference>(?:local|var)\.[\w.]+)|(?:!Sub\s+)?[\"']?(?P<text>[^\"'\n]+))"
 )
-_INTERPOLATION = re.compile(rb"[$%]\{[^}]*\}")
+_INTERPOLATION = late(rb"[$%]\{[^}]*\}")
 
 
 class Mentions:

@@ -7,7 +7,6 @@ places are kept here, never the secrets themselves.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import functools
 import re
@@ -352,6 +351,8 @@ def _decoded(text: str) -> str:
     if not _BASE64.fullmatch(text):
         return text
     try:
+        import base64
+
         return base64.b64decode(text, validate=False).decode("utf-8")
     except (binascii.Error, ValueError):
         return text

@@ -7,7 +7,6 @@ assumption. Where nothing tells, nothing is said.
 from __future__ import annotations
 
 import functools
-import re
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
@@ -20,6 +19,7 @@ from iam_preflight.graph.tags import tags_of
 from iam_preflight.graph.trust import is_positive
 from iam_preflight.knowledge.accounts import AccountKind, known_account
 from iam_preflight.knowledge.services import is_hosted_by_aws
+from iam_preflight.late_patterns import late
 from iam_preflight.resources import Resource
 from iam_preflight.values import Reason, Unknown, text_of
 
@@ -32,7 +32,7 @@ Node = TypeVar("Node")
 
 ASSIGNMENT = "aws_ssoadmin_account_assignment"
 
-ENVIRONMENT_TAG = re.compile(r"aws:(principal|resource)tag/(environment|env|stage)")
+ENVIRONMENT_TAG = late(r"aws:(principal|resource)tag/(environment|env|stage)")
 _ARN_FIELDS = 5
 _GIVEN = (Reason.VARIABLE, Reason.PARAMETER)
 """Holes that whoever deploys fills in, under a name that says what for."""

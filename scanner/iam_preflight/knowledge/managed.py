@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
 from __future__ import annotations
 
 import functools
-import json
 import re
 import zlib
 from typing import TYPE_CHECKING
@@ -110,6 +109,8 @@ class ManagedPolicies:
 
     def _read(self, name: str, entry: _Entry) -> Document:
         members = self._members
+        import json
+
         unpack = zlib.decompressobj(-15, zdict=members[: self._index.dictionary])
         packed = members[entry.offset : entry.offset + entry.length]
         text = json.dumps(json.loads(unpack.decompress(packed)), indent=2)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import json
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from iam_preflight.knowledge.attribute_grants import attribute_grants
-from iam_preflight.knowledge.reading import read_bytes
+from iam_preflight.knowledge.reading import read_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +58,7 @@ _LIKELY = dict.fromkeys(("policy", "policy_document", "resource_policy"), LIKELY
 
 @functools.cache
 def resource_types() -> ResourceTypes:
-    facts: dict[str, Any] = json.loads(read_bytes("resource_types.json"))
+    facts: dict[str, Any] = read_data("resource_types.json", dict)
     return ResourceTypes(
         core=frozenset(facts["core"]) | attribute_grants().keys(),
         policy=facts["policy"],

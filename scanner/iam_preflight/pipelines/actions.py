@@ -8,10 +8,10 @@ https://github.com/aws-actions/configure-aws-credentials
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from iam_preflight import yamltext
+from iam_preflight.late_patterns import late
 from iam_preflight.pipelines.job import Job, composed, value_of, variables
 from iam_preflight.values import Known
 
@@ -28,8 +28,8 @@ _MARKS = (b"role-to-assume", b"aws-access-key-id")
 _CALLED = "workflow_call"
 _SIGN_IN = "aws-actions/configure-aws-credentials"
 _CHECKOUT = "actions/checkout"
-_EXPRESSION = re.compile(r"\$\{\{\s*(?:env\.)?([^}]*?)\s*\}\}")
-_PROPOSED = re.compile(r"\bhead[._]|github\.head_ref|pull_request\.(?:head|number)|refs/pull/")
+_EXPRESSION = late(r"\$\{\{\s*(?:env\.)?([^}]*?)\s*\}\}")
+_PROPOSED = late(r"\bhead[._]|github\.head_ref|pull_request\.(?:head|number)|refs/pull/")
 
 Triggers = list[tuple[str, "Span"]]
 

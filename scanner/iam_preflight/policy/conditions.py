@@ -6,11 +6,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-si
 
 from __future__ import annotations
 
-import base64
 import binascii
 import datetime as dt
 import functools
-import ipaddress
 import operator
 import re
 from decimal import Decimal, InvalidOperation
@@ -28,6 +26,7 @@ from iam_preflight.policy.match import text_matches
 from iam_preflight.policy.truth import Doubt, Truth, all_of, any_of
 
 if TYPE_CHECKING:
+    import ipaddress
     from collections.abc import Callable, Iterable
 
     from iam_preflight.policy.automaton import Tokens
@@ -290,6 +289,10 @@ def compare(base: str, wanted: str, actual: str) -> bool:
 
 
 def _is_within(inner: Network | None, outer: Network | None) -> bool:
+    if inner is None or outer is None:
+        return False
+    import ipaddress
+
     match inner, outer:
         case ipaddress.IPv4Network(), ipaddress.IPv4Network():
             return inner.subnet_of(outer)
@@ -302,6 +305,8 @@ def _is_within(inner: Network | None, outer: Network | None) -> bool:
 @functools.lru_cache(maxsize=4096)
 def network_of(text: str) -> Network | None:
     """An address or a CIDR block; None when it is neither."""
+    import ipaddress
+
     try:
         return ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:
@@ -344,6 +349,8 @@ def date_of(text: str) -> Decimal | None:
 
 
 def binary_of(text: str) -> bytes | str:
+    import base64
+
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

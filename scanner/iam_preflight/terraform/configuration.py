@@ -5,15 +5,14 @@ https://developer.hashicorp.com/terraform/language/files
 
 from __future__ import annotations
 
-import copy
 import posixpath
-import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct, field
 
 from iam_preflight.errors import Problem, ProblemKind
 from iam_preflight.faults import KeptTo
+from iam_preflight.late_patterns import late
 from iam_preflight.terraform import tree
 
 if TYPE_CHECKING:
@@ -75,6 +74,8 @@ class Configuration:
 
     def aside(self) -> Configuration:
         """The same, for a question whose problems are nobody's: it tells of none."""
+        import copy
+
         other = copy.copy(self)
         vars(other).update(problems=[], _modules={**self._modules})
         return other
@@ -210,7 +211,7 @@ class Configuration:
         return self._values[path]
 
 
-_CALL_INDEX = re.compile(r'\[(?:\d+|\*|"(?:[^"\\]|\\.)*")\]')
+_CALL_INDEX = late(r'\[(?:\d+|\*|"(?:[^"\\]|\\.)*")\]')
 
 
 def is_local(source: str) -> bool:

@@ -105,6 +105,32 @@ class _Narrowing:
                 return value
 
 
+def has_choice(value: Value) -> bool:
+    """Whether anything in a value has alternatives that `narrow` could decide between."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if type(one) is Known:
+            continue
+        match one:
+            case Choice():
+                return True
+            case Listing(items=items, rest=rest):
+                stack.extend(items)
+                if rest is not None:
+                    stack.append(rest)
+            case Mapping(entries=entries, rest=rest):
+                if isinstance(entries, dict):
+                    stack.extend(entries.values())
+                    if rest is not None:
+                        stack.append(rest)
+            case Json(value=inner):
+                stack.append(inner)
+            case _:
+                continue
+    return False
+
+
 def _is(left: Value, right: Value) -> bool:
     return left is right
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iam_preflight.late_patterns import late
 from iam_preflight.terraform import numbers, types
 from iam_preflight.terraform.equality import equal
 from iam_preflight.terraform.labels import label_of, operand_label, shorten
@@ -28,7 +29,7 @@ from iam_preflight.values import (
 if TYPE_CHECKING:
     from iam_preflight.terraform.tree import Binary, Expression, Unary
 
-_EQUALITY = re.compile(r'(.+) (==|!=) "([^"]*)"\Z', re.DOTALL)
+_EQUALITY = late(r'(.+) (==|!=) "([^"]*)"\Z', re.DOTALL)
 
 
 def decide(

@@ -49,7 +49,7 @@ AHEAD = 8
 """Files that are left to the first process when it has caught up."""
 FAR_AHEAD = 24
 """Files that nobody has asked for yet from which on there is time to do more with the next."""
-LOWERED = frozenset({"locals"})
+LOWERED = frozenset({"locals", "data", "resource"})
 """Types of blocks of which most expressions will be asked for: they are sent when there is time."""
 
 _SLOTS = 1 << 16

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 _LOCAL = re.compile(rb'"(\.\.?(?:/[^"\n]*)?)"')
 """Text that may be the source of a call of a module in the tree, in HCL and in JSON."""
-_DISGUISED = re.compile(rb'"(?:\.{0,2}\\[uU/]|\.\.?/[^"\n]*(?:[\\\x80-\xff]|\$\$\{|%%\{))')
-"""Text that may be one, but that has to be parsed to see which folder it names."""
-
+_ESCAPES = (b'"\\u', b'"\\U', b'"\\/', b'".\\', b'"..\\')
+"""How text begins that may be one, too, in other letters."""
 
 Calls: TypeAlias = "dict[str, set[str]]"
 """For each folder with Terraform those that it calls, or may call."""
@@ -32,14 +31,20 @@ def possible_calls(workspace: Workspace, files: Iterable[str]) -> Calls:
     calls: Calls = {}
     for directory in _directories(files):
         for source in sources_in(workspace, directory):
-            if _DISGUISED.search(source.data):
+            texts = set(_LOCAL.findall(source.data))
+            if any(start in source.data for start in _ESCAPES) or any(map(_is_disguised, texts)):
                 return {}
             targets = calls.setdefault(directory, set())
-            for text in {found.decode() for found in _LOCAL.findall(source.data)}:
-                target = local_target(workspace, directory, text)
+            for text in texts:
+                target = local_target(workspace, directory, text.decode())
                 if target is not None and target != directory:
                     targets.add(target)
     return calls
+
+
+def _is_disguised(text: bytes) -> bool:
+    """Whether text has to be parsed to tell what it names."""
+    return b"\\" in text or b"$${" in text or b"%%{" in text or not text.isascii()
 
 
 def sure_roots(calls: Calls, called: Iterable[str] = ()) -> list[str]:

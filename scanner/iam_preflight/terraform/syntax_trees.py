@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-import re
 import time
 from typing import TYPE_CHECKING
+
+from iam_preflight.late_patterns import late
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser, Tree
@@ -21,8 +22,8 @@ PARSING_SECONDS = 2.0
 PARSING_SECONDS_A_BYTE = 5e-6
 """Twenty times what a text without errors takes."""
 
-_EXPONENT = re.compile(rb"(?<![\w.])(\d+)([eE][+-]?\d+)")
-_SIGNS = re.compile(rb"([$%])\1*(?=\1\1\{)")
+_EXPONENT = late(rb"(?<![\w.])(\d+)([eE][+-]?\d+)")
+_SIGNS = late(rb"([$%])\1*(?=\1\1\{)")
 
 
 @functools.cache

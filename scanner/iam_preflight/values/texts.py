@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -178,6 +177,8 @@ def to_json(value: Value) -> str:
 
 
 def _dump(data: object) -> str:
+    import json
+
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False)
 
 

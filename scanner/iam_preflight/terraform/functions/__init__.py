@@ -22,7 +22,7 @@ from iam_preflight.terraform.functions.arguments import (
     Undecided,
     WrongArguments,
 )
-from iam_preflight.terraform.narrowing import cause_of, narrow, without_errors
+from iam_preflight.terraform.narrowing import cause_of, has_choice, narrow, without_errors
 from iam_preflight.terraform.types import ConversionError
 from iam_preflight.values import (
     MAX_ARMS,
@@ -137,12 +137,16 @@ def _split(invocation: Invocation, arguments: tuple[Value, ...], undecided: Choi
     if width > MAX_ARMS:
         hole = Unknown(Reason.FUNCTION, "one of several values", undecided.span)
         return call(invocation, tuple(narrow(a, (), (undecided, hole)) for a in arguments))
+    varying = [has_choice(argument) for argument in arguments]
     arms: list[tuple[Assumptions, Value]] = []
     for given, arm in undecided.arms:
         scope = invocation.scope.assuming(given)
         if scope is None:
             continue
-        narrowed = tuple(narrow(a, scope.given, (undecided, arm)) for a in arguments)
+        narrowed = tuple(
+            narrow(argument, scope.given, (undecided, arm)) if varies else argument
+            for argument, varies in zip(arguments, varying, strict=True)
+        )
         again = Invocation(invocation.name, invocation.node, scope, width)
         again.sensitive = invocation.sensitive
         arms.append((given, call(again, narrowed)))

@@ -5,7 +5,6 @@ https://developer.hashicorp.com/terraform/language/functions (encoding functions
 
 from __future__ import annotations
 
-import base64
 import binascii
 import codecs
 from decimal import Decimal
@@ -167,14 +166,20 @@ def _bytes(call: Invocation, value: Value) -> bytes:
 
 
 def decode_base64(text: str) -> bytes:
+    import base64
+
     try:
         return base64.b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
     except (binascii.Error, ValueError):
         raise WrongArguments from None
 
 
+def _base64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
+
+
 def _base64encode(call: Invocation, arguments: tuple[Value, ...]) -> Value:
-    return call.known(base64.b64encode(_bytes(call, arguments[0])).decode())
+    return call.known(_base64(_bytes(call, arguments[0])))
 
 
 def _base64decode(call: Invocation, arguments: tuple[Value, ...]) -> Value:
@@ -201,7 +206,7 @@ def _textencodebase64(call: Invocation, arguments: tuple[Value, ...]) -> Value:
         data, _ = encoding.encode(call.text(arguments[0]))
     except UnicodeError:
         raise WrongArguments from None
-    return call.known(base64.b64encode(data).decode())
+    return call.known(_base64(data))
 
 
 def _textdecodebase64(call: Invocation, arguments: tuple[Value, ...]) -> Value:
