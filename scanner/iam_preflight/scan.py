@@ -322,6 +322,7 @@ def _resources(
             timeout=options.timeout,
             reader=options.hcl_reader,
             ahead=ahead,
+            progress=options.progress,
         )
         try:
             with KeptTo(".", workspace.problems, "Terraform is not analysed"):

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from iam_preflight.discovery import Workspace
 from iam_preflight.terraform.configuration import Configuration
-from iam_preflight.terraform.roots import find_roots, order_of_use, possible_calls, sure_roots
+from iam_preflight.terraform.roots import (
+    MAX_TEXTS,
+    find_roots,
+    order_of_use,
+    possible_calls,
+    sure_roots,
+)
 from iam_preflight.terraform.syntax import parse_file
 from iam_preflight.testing import MemoryTree
 
@@ -91,6 +97,11 @@ def test_nothing_is_sure_where_a_source_is_disguised(source: str) -> None:
         "th\u00fc/main.tf": "locals {}\n",
     }
     assert sure_of(files) == []
+
+
+def test_nothing_is_sure_where_there_are_too_many_texts() -> None:
+    many = "".join(f'a{i} = "./{i}"\n' for i in range(MAX_TEXTS + 1))
+    assert sure_of({"live/main.tf": f"locals {{\n{many}}}\n"}) == []
 
 
 def test_what_something_else_calls_is_not_sure() -> None:

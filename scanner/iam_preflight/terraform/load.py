@@ -58,6 +58,8 @@ class TerraformOptions(Struct, frozen=True):
     """What reads HCL files. Templates in other text are always read with tree-sitter."""
     ahead: ReadAhead | None = None
     """Another process that parses them, where there is one."""
+    progress: Callable[[str], None] = lambda _stage: None
+    """Told what is being done."""
 
 
 def load_terraform(
@@ -87,7 +89,9 @@ def load_terraform(
     early: dict[str, _Evaluated] = {}
     if not options.plans:  # which root a plan was made of is only known when all are
         sure = sure_roots(possible_calls(workspace, files), called)
-        early = {directory: evaluated(directory) for directory in sure}
+        for number, directory in enumerate(sure, 1):
+            options.progress(f"reading: {number} of {len(sure)} root modules")
+            early[directory] = evaluated(directory)
     roots = find_roots(configuration, files, called)
     if options.plans:
         from iam_preflight.terraform.planned import read_plans

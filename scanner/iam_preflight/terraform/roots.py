@@ -19,6 +19,9 @@ _LOCAL = re.compile(rb'"(\.\.?(?:/[^"\n]*)?)"')
 _ESCAPES = (b'"\\u', b'"\\U', b'"\\/', b'".\\', b'"..\\')
 """How text begins that may be one, too, in other letters."""
 
+MAX_TEXTS = 10_000
+"""Such texts in one file: nobody writes as many."""
+
 Calls: TypeAlias = "dict[str, set[str]]"
 """For each folder with Terraform those that it calls, or may call."""
 
@@ -32,7 +35,9 @@ def possible_calls(workspace: Workspace, files: Iterable[str]) -> Calls:
     for directory in _directories(files):
         for source in sources_in(workspace, directory):
             texts = set(_LOCAL.findall(source.data))
-            if any(start in source.data for start in _ESCAPES) or any(map(_is_disguised, texts)):
+            if len(texts) > MAX_TEXTS or any(start in source.data for start in _ESCAPES):
+                return {}
+            if any(map(_is_disguised, texts)):
                 return {}
             targets = calls.setdefault(directory, set())
             for text in texts:
