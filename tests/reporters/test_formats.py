@@ -53,8 +53,8 @@ def test_same_report_gives_the_same_bytes(name: str, report: Report, options: Op
     assert render(name, report, options) == render(name, report, options)
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("text", "html")])
-def test_neither_machine_nor_clock_is_in_what_programs_read(
+@pytest.mark.parametrize("name", FORMATS)
+def test_neither_machine_nor_clock_is_in_a_report(
     name: str, report: Report, options: Options
 ) -> None:
     elsewhere = msgspec.structs.replace(report, root="/some/where", seconds=12.34)
@@ -62,6 +62,12 @@ def test_neither_machine_nor_clock_is_in_what_programs_read(
 
 
 # ---------------------------------------------------------------- text
+
+
+def test_text_tells_the_time_to_whoever_waits_for_it(report: Report) -> None:
+    took = msgspec.structs.replace(report, seconds=12.34)
+    assert "12.34 s" in render("text", took, model.Options(shows_time=True))
+    assert "12.34 s" not in render("text", took, model.Options())
 
 
 def test_text_has_colour_only_when_asked(report: Report) -> None:

@@ -85,13 +85,12 @@ def _hash(text: str) -> str:
 def _top(report: Report) -> Iterator[str]:
     coverage = report.coverage
     data = f", AWS data of {html(report.tool.data)}" if report.tool.data else ""
-    took = f" · {report.seconds:.2f} s" if report.seconds else ""
     yield '<header class="top"><div><h1>IAM Preflight</h1>'
     yield f'<span class="verdict {report.verdict}">{_VERDICTS[report.verdict]}</span>'
     yield (
         f'<span class="soft">{coverage.principals} principals, {coverage.policies} policies: '
         f"{coverage.full} resolved, {coverage.partly} partly, {coverage.none} not · "
-        f"{report.files} files · version {html(report.tool.version)}{data}{took}</span>"
+        f"{report.files} files · version {html(report.tool.version)}{data}</span>"
     )
     yield "</div></header>"
     yield '<nav aria-label="Sections"><div>'

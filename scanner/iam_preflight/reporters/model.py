@@ -325,3 +325,5 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Columns of the terminal."""
     here: str = ""
     """The folder that shown paths start from; empty: the scan's root."""
+    shows_time: bool = False
+    """For whoever waits at a terminal; a report that is kept has the same bytes each time."""

@@ -252,7 +252,7 @@ class _Writer:
             most = coverage.unresolved[0]
             text += f" (most: {visible(most.reason)}, {most.policies})"
         text += f" · {_counted(files, 'file')}"
-        if self.report.seconds:
+        if self.options.shows_time and self.report.seconds:
             text += f" · {self.report.seconds:.2f} s"
         return text
 

@@ -243,6 +243,7 @@ class Output(Struct, frozen=True):
             color=self._has_color(is_terminal, stream),
             width=_terminal_width() if is_terminal else NO_WIDTH,
             here=str(Path.cwd()),
+            shows_time=is_terminal or stream is sys.stderr,
         )
 
     def _has_color(self, is_terminal: bool, stream: TextIO) -> bool:
