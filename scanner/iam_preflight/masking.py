@@ -54,10 +54,10 @@ class Secrets:
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, text: str) -> None:
+        import json
+
         text = text.strip()
         if SHORTEST <= len(text) <= MAX_LENGTH and len(self._texts) < MAX_TEXTS:
-            import json
-
             written = json.dumps(text, ensure_ascii=False)[1:-1]
             for line in (text, written, *text.splitlines()):
                 if len(line.strip()) >= SHORTEST and line.strip() not in self._texts:

@@ -67,3 +67,11 @@ def test_an_alternative_anywhere_is_seen(first: Value, second: Value) -> None:
         assert has_choice(value)
         assert not has_choice(narrow(value, SIDES[0]))
     assert not has_choice(Listing((first, second), SPAN))
+
+
+def test_a_value_in_which_one_thing_stands_many_times_is_not_looked_through() -> None:
+    value: Value = Known("a", SPAN)
+    for _ in range(60):
+        value = Listing((value, value), SPAN)
+    assert has_choice(value)
+    assert narrow(value, SIDES[0]) is value

@@ -241,8 +241,8 @@ def test_expressions_are_sent_where_there_is_time(
         values, role = (block.lowered for block in file.blocks)
         assert values is not None
         assert role is not None
-        assert values.attributes["name3"].is_lowered is is_sent
-        assert role.attributes["name"].is_lowered is is_sent
+        assert (values.attributes["name3"]._expression is not None) is is_sent
+        assert (role.attributes["name"]._expression is not None) is is_sent
         assert outline(file) == outline(parse_file(source, []))
 
 

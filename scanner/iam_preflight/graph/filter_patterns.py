@@ -76,9 +76,9 @@ def _terms(text: str) -> Test:
         target = {"?": one_of, "-": none_of}.get(sign, every)
         target.append(quoted or word)
 
-    def test(record: Mapping[str, Any]) -> bool:
-        import json
+    import json
 
+    def test(record: Mapping[str, Any]) -> bool:
         whole = json.dumps(record)
         return (
             all(term in whole for term in every)

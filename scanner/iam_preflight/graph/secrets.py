@@ -350,9 +350,9 @@ def _decoded(text: str) -> str:
     """Base64 as the text that it stands for; anything else as it is."""
     if not _BASE64.fullmatch(text):
         return text
-    try:
-        import base64
+    import base64
 
+    try:
         return base64.b64decode(text, validate=False).decode("utf-8")
     except (binascii.Error, ValueError):
         return text

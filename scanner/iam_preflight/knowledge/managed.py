@@ -108,9 +108,9 @@ class ManagedPolicies:
         return next((name for name in names if name in self._index.policies), None)
 
     def _read(self, name: str, entry: _Entry) -> Document:
-        members = self._members
         import json
 
+        members = self._members
         unpack = zlib.decompressobj(-15, zdict=members[: self._index.dictionary])
         packed = members[entry.offset : entry.offset + entry.length]
         text = json.dumps(json.loads(unpack.decompress(packed)), indent=2)

@@ -167,15 +167,15 @@ class Effective:
 
         Deciding is what takes time: who looks at few statements says which.
         """
+        known = self.catalog.action(action)
+        if known is None:
+            return
+        name = known.full_name
         for document in self.policies.identity:
-            for matcher, _ in self.evaluator.matcher(document).about(action.lower()):
+            for matcher, _ in self.evaluator.matcher(document).about(name.lower()):
                 statement = matcher.statement
                 if not statement.is_allow or not is_asked(statement):
                     continue
-                known = self.catalog.action(action)  # few that are asked about are given at all
-                if known is None:
-                    return
-                name = known.full_name
                 how_broad, widest = breadth(statement, known)
                 if only_broad and how_broad is Truth.NO:
                     continue

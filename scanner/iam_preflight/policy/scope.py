@@ -75,7 +75,7 @@ def leaves_name_open(pattern: Pattern, template: str) -> Truth:
     wanted = pattern.arn_tokens
     if _leaves_name_open(wanted, template):
         return Truth.YES
-    if not pattern.is_known and may_be_wildcard(pattern):
+    if may_be_wildcard(pattern):
         opened = tuple(ANY if isinstance(sign, Symbol) else sign for sign in wanted)
         return Truth.MAYBE if _leaves_name_open(opened, template) else Truth.NO
     return Truth.NO

@@ -101,7 +101,8 @@ class Configuration:
         module = Module(directory)
         overrides: list[tree.Block] = []
         found = False
-        for source in sources_in(self.workspace, directory):
+        paths = _paths_in(self.workspace, directory)
+        for source in _sources_of(self.workspace, paths):
             found = True
             file = None
             with KeptTo(source.path, self.problems):
@@ -117,8 +118,7 @@ class Configuration:
             _override(module, block)
         if not found:
             return None
-        paths = _paths_in(self.workspace, directory, TFVARS_SUFFIXES, TFVARS_NAMES)
-        module.tfvars.extend(sorted(paths, key=_tfvars_order))
+        module.tfvars.extend(sorted(filter(_is_tfvars, paths), key=_tfvars_order))
         return module
 
     def _declare(self, module: Module, block: tree.Block) -> None:
@@ -189,7 +189,7 @@ class Configuration:
         if given is not None:
             return self.workspace.beside(".", given)
         if is_local(source):
-            return local_target(self.workspace, directory, source)
+            return self.workspace.beside(directory, source)
         key = ".".join(_CALL_INDEX.sub("", address).split("module.")).replace("..", ".").strip(".")
         return self.installed(root, key)
 
@@ -225,18 +225,19 @@ def local_target(workspace: Workspace, directory: str, source: str) -> str | Non
 
 def sources_in(workspace: Workspace, directory: str) -> Iterator[SourceFile]:
     """The files that a module consists of, as far as they can be read."""
-    for path in _paths_in(workspace, directory, SUFFIXES):
-        source = workspace.source(path)
+    return _sources_of(workspace, _paths_in(workspace, directory))
+
+
+def _sources_of(workspace: Workspace, paths: Iterable[str]) -> Iterator[SourceFile]:
+    for path in paths:
+        source = workspace.source(path) if path.endswith(SUFFIXES) else None
         if source is not None:
             yield source
 
 
-def _paths_in(
-    workspace: Workspace, directory: str, suffixes: tuple[str, ...], names: tuple[str, ...] = ()
-) -> Iterator[str]:
-    for name in _chosen(workspace.tree.names(directory)):
-        if name in names or name.endswith(suffixes):
-            yield name if directory in ("", ".") else f"{directory}/{name}"
+def _paths_in(workspace: Workspace, directory: str) -> list[str]:
+    head = "" if directory in ("", ".") else f"{directory}/"
+    return [head + name for name in _chosen(workspace.tree.names(directory))]
 
 
 def _mapped(source: str, module_map: Mapping[str, str]) -> str | None:
@@ -290,6 +291,11 @@ def _is_override(name: str) -> bool:
     stem = name.removesuffix(".json")
     stem = stem.removesuffix(".tf").removesuffix(".tofu")
     return stem == "override" or stem.endswith("_override")
+
+
+def _is_tfvars(path: str) -> bool:
+    """Whether Terraform reads a file of variables by itself."""
+    return path.endswith(TFVARS_SUFFIXES) or posixpath.basename(path) in TFVARS_NAMES
 
 
 def _tfvars_order(path: str) -> tuple[int, str]:

@@ -79,12 +79,23 @@ def load_terraform(
     called = {unit.module for unit in units}
     joins: dict[str, Join] = {}
 
-    def evaluated(directory: str) -> _Evaluated:
+    switches = Switches(is_wanted)
+
+    def evaluated(directory: str, unit: Unit | None = None) -> _Evaluated:
         found = _Evaluated()
         with KeptTo(directory, workspace.problems):
-            root = load_root(configuration, directory, options, joins.get(directory))
+            if unit is not None:
+                root = load_unit(configuration, unit, options)
+            else:
+                root = load_root(configuration, directory, options, joins.get(directory))
             found.take(root, is_wanted)
         return found
+
+    def given_out(directory: str, found: _Evaluated) -> Iterator[Resource]:
+        yield from found.resources
+        if found.root is not None:
+            with KeptTo(directory, workspace.problems):
+                switches.look_at(found.root)
 
     early: dict[str, _Evaluated] = {}
     if not options.plans:  # which root a plan was made of is only known when all are
@@ -97,18 +108,11 @@ def load_terraform(
         from iam_preflight.terraform.planned import read_plans
 
         yield from read_plans(workspace, configuration, roots, options.plans, is_wanted, joins)
-    switches = Switches(is_wanted)
     for directory in sorted({*roots, *joins}):
-        found = early.pop(directory, None) or evaluated(directory)
-        yield from found.resources
-        if found.root is not None:
-            with KeptTo(directory, workspace.problems):
-                switches.look_at(found.root)
+        found = early.pop(directory) if directory in early else evaluated(directory)
+        yield from given_out(directory, found)
     for unit in units:
-        with KeptTo(unit.directory, workspace.problems):
-            root = load_unit(configuration, unit, options)
-            yield from resources_under(root, is_wanted)
-            switches.look_at(root)
+        yield from given_out(unit.directory, evaluated(unit.directory, unit))
     workspace.switched_off.extend(switches.off)
 
 

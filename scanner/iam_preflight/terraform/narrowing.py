@@ -106,10 +106,16 @@ class _Narrowing:
 
 
 def has_choice(value: Value) -> bool:
-    """Whether anything in a value has alternatives that `narrow` could decide between."""
-    stack = [value]
+    """Whether anything in a value has alternatives that `narrow` could decide between.
+
+    So it is said of a value that is larger than what `narrow` looks at, too.
+    """
+    stack, seen = [value], 0
     while stack:
         one = stack.pop()
+        seen += 1
+        if seen > MAX_NODES:
+            return True
         if type(one) is Known:
             continue
         match one:

@@ -230,11 +230,6 @@ class Attribute:
     def __repr__(self) -> str:
         return f"Attribute({self.name} at {self.span})"
 
-    @property
-    def is_lowered(self) -> bool:
-        """Whether the expression is at hand."""
-        return self._expression is not None
-
     def lower_if_possible(self) -> None:
         """Lowers the expression now, unless it is too deep for what is left of the stack."""
         if self._lower is not None:
